@@ -1,0 +1,28 @@
+// What every handler may use. broker.ts builds it once; a handler takes the two or three parts it needs.
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Random } from '../base/random.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
+import type { Controller } from '../metadata/controller.ts'
+import type { MetadataImage } from '../metadata/image.ts'
+import type { Replicas } from '../replication/replicas.ts'
+import type { LogDirectory } from '../storage/log-directory.ts'
+import type { FetchSessions } from './fetch-session.ts'
+import type { ProducerIds } from './producer-ids.ts'
+
+export type Context = {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly config: BrokerConfig
+  /** This broker's `node.id`. */
+  readonly brokerId: number
+  readonly clusterId: string
+  readonly controller: Controller
+  /** The newest metadata this broker has applied. */
+  image(): MetadataImage
+  readonly replicas: Replicas
+  readonly logs: LogDirectory
+  readonly fetchSessions: FetchSessions
+  readonly producerIds: ProducerIds
+}

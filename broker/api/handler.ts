@@ -1,0 +1,55 @@
+// What a handler of a Kafka API is: a declaration, the versions this broker serves of it, and a function from request to
+// response. A handler does no I/O on sockets and knows nothing of frames; dispatch.ts decodes before it and encodes after it.
+import type { Api, RequestOf, ResponseInit } from '../protocol/schema.ts'
+import type { Context } from './context.ts'
+
+/** Who asks: the connection a request came in on. */
+export type ConnectionInfo = {
+  /** Unique within this process, for logs. */
+  readonly id: string
+  readonly remoteAddress: string
+  readonly remotePort: number
+  /** The listener it was accepted on, as named in `listeners`. */
+  readonly listenerName: string
+  /** Kafka's form, `User:name`; `User:ANONYMOUS` on a listener without authentication. */
+  readonly principal: string
+  /** Drops the connection; Kafka's answer to a failed Produce with acks=0, for one. */
+  close(reason: string): void
+}
+
+/** One request in progress. */
+export type Call = {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly clientId: string | null
+  readonly connection: ConnectionInfo
+  /** Aborts when the connection is gone: nobody will read the answer. */
+  readonly signal: AbortSignal
+  /** The most bytes of records the answer may carry, so that slow readers cannot fill the broker's memory. */
+  readonly responseLimitBytes: number
+}
+
+export type Handler = {
+  readonly api: Api
+  /** The oldest and the newest version served. */
+  readonly versions: readonly [number, number]
+  readonly handle: (request: unknown, context: Context, call: Call) => unknown
+}
+
+/**
+ * Declares a handler. `handle` runs in the order in which requests arrived on a connection, up to its first `await`
+ * ("stage one"); answers are sent in the same order. It returns the response, or null to send none (Produce with acks=0).
+ * Everything the protocol expects to go wrong is a value in the response; a throw means that the broker is at fault, and
+ * the connection is closed.
+ */
+export function handler<A extends Api>(
+  api: A,
+  handle: (
+    request: RequestOf<A>,
+    context: Context,
+    call: Call,
+  ) => ResponseInit<A> | null | Promise<ResponseInit<A> | null>,
+  options: { versions?: readonly [number, number] } = {},
+): Handler {
+  return { api, versions: options.versions ?? api.versions, handle: handle as Handler['handle'] }
+}
