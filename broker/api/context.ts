@@ -8,6 +8,7 @@ import type { MetadataImage } from '../metadata/image.ts'
 import type { Replicas } from '../replication/replicas.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
 import type { FetchSessions } from './fetch-session.ts'
+import type { Handler } from './handler.ts'
 import type { ProducerIds } from './producer-ids.ts'
 
 export type Context = {
@@ -25,4 +26,6 @@ export type Context = {
   readonly logs: LogDirectory
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
+  /** What this broker serves, by API key: api/index.ts. */
+  readonly apis: ReadonlyMap<number, Handler>
 }

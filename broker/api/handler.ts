@@ -25,8 +25,11 @@ export type Call = {
   readonly connection: ConnectionInfo
   /** Aborts when the connection is gone: nobody will read the answer. */
   readonly signal: AbortSignal
-  /** The most bytes of records the answer may carry, so that slow readers cannot fill the broker's memory. */
-  readonly responseLimitBytes: number
+  /**
+   * Asks for memory for the answer: returns how many bytes of `wantBytes` the broker grants, so that slow readers cannot fill
+   * its memory. A second call replaces the first (shrink it to what was really read). It is given back when the answer is sent.
+   */
+  reserveResponse(wantBytes: number): number
 }
 
 export type Handler = {

@@ -1,0 +1,29 @@
+// The broker's HTTP port: a route is a function that adds itself to the app; index.ts is the list of them.
+import express from 'express'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Address } from '../base/transport.ts'
+import type { HttpContext, Route } from './route.ts'
+
+export type HttpServer = { readonly port: number; stop(): Promise<void> }
+
+/** Serves `routes`. Rejects with the system's error when the port cannot be had. */
+export function serveHttp(address: Address, routes: readonly Route[], context: HttpContext): Promise<HttpServer> {
+  const app = express()
+  app.disable('x-powered-by')
+  for (const route of routes) route(app, context)
+  app.use((_request, response) => void response.status(404).json({ error_code: 404, message: 'no such path' }))
+  return new Promise((resolve, reject) => {
+    const server: Server = app.listen(address.port, address.host, error => {
+      if (error) return reject(error)
+      resolve({
+        port: (server.address() as AddressInfo).port,
+        stop: () =>
+          new Promise(done => {
+            server.close(() => done())
+            server.closeAllConnections()
+          }),
+      })
+    })
+  })
+}

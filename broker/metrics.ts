@@ -1,0 +1,63 @@
+// The catalogue of metrics: each once, with its name, help and labels. Names are those that dashboards for Kafka know
+// (kafka_exporter's, and the JMX names as Strimzi's rules write them); `flotilla_` only where Kafka has no name.
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client'
+
+export type Metrics = ReturnType<typeof createMetrics>
+
+/** What is read when somebody scrapes, rather than counted as it happens. */
+export type Observed = {
+  connectionCount(): number
+  partitionCount(): number
+  isLogDirectoryOffline(): boolean
+  diskFreeBytes(): number
+  requestMemoryBytes(): number
+  responseMemoryBytes(): number
+}
+
+/** A broker's metrics in a registry of their own. */
+export function createMetrics() {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name, help, labelNames, registers })
+  return {
+    registry,
+    requests: counter('kafka_network_requestmetrics_requests_total', 'Requests answered, by API', ['request']),
+    requestTimeMs: counter(
+      'kafka_network_requestmetrics_totaltimems_sum',
+      'Milliseconds from a request to its answer, by API',
+      ['request'],
+    ),
+    requestFailures: counter(
+      'flotilla_request_failures_total',
+      'Requests that ended in a fault of the broker, by API',
+      ['request'],
+    ),
+    refusedFrames: counter('flotilla_refused_frames_total', 'Frames that were no request this broker can read'),
+    /** Registers the gauges whose value is asked for at each scrape, and those of the process. */
+    observe(observed: Observed): void {
+      const gauge = (name: string, help: string, read: () => number) =>
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read())
+          },
+        })
+      collectDefaultMetrics({ register: registry })
+      gauge('kafka_server_socket_server_metrics_connection_count', 'Client connections', observed.connectionCount)
+      gauge('kafka_server_replicamanager_partitioncount', 'Partitions on this broker', observed.partitionCount)
+      gauge('kafka_log_logmanager_offlinelogdirectorycount', 'Log directories that failed', () =>
+        observed.isLogDirectoryOffline() ? 1 : 0,
+      )
+      gauge('flotilla_disk_free_bytes', 'Bytes free on the disk of the log directory', observed.diskFreeBytes)
+      gauge('flotilla_request_memory_bytes', 'Bytes of requests that wait or run', observed.requestMemoryBytes)
+      gauge(
+        'flotilla_response_memory_bytes',
+        'Bytes of answers that are made or wait for their readers',
+        observed.responseMemoryBytes,
+      )
+    },
+  }
+}

@@ -1,0 +1,271 @@
+// One client connection: cuts frames, starts requests in the order they came, sends answers in that order.
+//
+// - Produce overlaps Produce: the next one starts while the former waits for the disk, so one connection can keep a group
+//   commit busy. Any other request waits until the connection is idle, and everything waits behind it: that is Kafka's order
+//   (it runs one request of a connection at a time), and it bounds what one connection can hold.
+// - It is not read while it has too many requests or bytes waiting, while the broker's bound on request bytes is reached,
+//   or while its own answers pile up unsent: the peer then feels TCP's back-pressure.
+// - When partial frames alone fill most of the broker's bound, waiting would last for ever: the owner closes the largest.
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Socket } from '../base/transport.ts'
+import type { Call, ConnectionInfo } from '../api/handler.ts'
+import { FrameError, FrameReader } from './frame.ts'
+import type { MemoryBound } from './memory-bound.ts'
+
+/** What a connection does with a frame: chunks to send, null for no answer; a throw closes the connection. */
+export type Dispatch = (
+  frame: Buffer,
+  connection: ConnectionInfo,
+  reserve: Call['reserveResponse'],
+  signal: AbortSignal,
+) => Promise<readonly Buffer[] | null> | readonly Buffer[] | null
+
+export type ConnectionLimits = {
+  readonly maxFrameBytes: number
+  readonly maxInFlight: number
+  /** Bytes of one connection's requests that wait or run; one request may exceed it. */
+  readonly maxInFlightBytes: number
+  /** While more answers than this are unsent, no further request starts. */
+  readonly maxUnsentBytes: number
+}
+
+/** What all connections of the broker share. */
+export type ConnectionShared = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly dispatch: Dispatch
+  readonly limits: ConnectionLimits
+  readonly requestBytes: MemoryBound
+  readonly responseBytes: MemoryBound
+}
+
+type Slot = { answer: readonly Buffer[] | null | undefined; requestBytes: number; reservedBytes: number }
+
+const PRODUCE_KEY = 0
+const LEAST_RESPONSE_BYTES = 128 * 1024
+
+export class Connection implements ConnectionInfo {
+  readonly id: string
+  readonly listenerName: string
+  readonly principal = 'User:ANONYMOUS'
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly #socket: Socket
+  readonly #shared: ConnectionShared
+  readonly #onClosed: (connection: Connection) => void
+  readonly #reader: FrameReader
+  readonly #abort = new AbortController()
+  readonly #waiting: Buffer[] = []
+  #waitingAt = 0
+  readonly #inFlight: Slot[] = []
+  #runsOther = false
+  #heldBytes = 0
+  #unsentBytes = 0
+  #isPaused = false
+  #isClosed = false
+  #isPumping = false
+  #lastActiveMs: number
+  readonly #onRoom = (): void => this.#pump()
+
+  constructor(
+    socket: Socket,
+    id: string,
+    listenerName: string,
+    shared: ConnectionShared,
+    onClosed: (connection: Connection) => void,
+  ) {
+    this.#socket = socket
+    this.id = id
+    this.listenerName = listenerName
+    this.#shared = shared
+    this.#onClosed = onClosed
+    this.remoteAddress = socket.remoteAddress
+    this.remotePort = socket.remotePort
+    this.#lastActiveMs = shared.clock.monotonic()
+    this.#reader = new FrameReader(shared.limits.maxFrameBytes, frame => void this.#waiting.push(frame))
+    socket.start({
+      data: chunk => this.#onData(chunk),
+      drain: () => this.#pump(),
+      close: cause => this.#onClose(cause),
+    })
+  }
+
+  /** Milliseconds since the last byte in or out; 0 while a request is running. */
+  idleMs(): number {
+    return this.#inFlight.length > 0 ? 0 : this.#shared.clock.monotonic() - this.#lastActiveMs
+  }
+
+  /** Milliseconds for which the peer has not taken answers that wait for it; 0 when none wait. */
+  stalledMs(): number {
+    this.#countUnsent()
+    return this.#unsentBytes === 0 ? 0 : this.#shared.clock.monotonic() - this.#lastActiveMs
+  }
+
+  get partialBytes(): number {
+    return this.#reader.partialBytes
+  }
+
+  close(reason: string): void {
+    if (this.#isClosed) return
+    this.#shared.log.debug({ connection: this.id, peer: this.remoteAddress, reason }, 'connection closed')
+    this.#socket.destroy()
+  }
+
+  /** Lets running requests finish and their answers leave, then closes; used when the broker stops. */
+  end(): void {
+    if (this.#inFlight.length === 0) this.#socket.end()
+    else this.#endWhenIdle = true
+  }
+  #endWhenIdle = false
+
+  #onData(chunk: Buffer): void {
+    this.#lastActiveMs = this.#shared.clock.monotonic()
+    const before = this.#reader.partialBytes
+    const waitingBefore = this.#waiting.length
+    try {
+      this.#reader.push(chunk)
+    } catch (error) {
+      if (!(error instanceof FrameError)) throw error
+      this.#shared.log.warn({ connection: this.id, peer: this.remoteAddress }, `closed a connection: ${error.message}`)
+      this.#socket.destroy()
+      return
+    }
+    let held = this.#reader.partialBytes - before
+    for (let i = waitingBefore; i < this.#waiting.length; i++) held += this.#waiting[i]!.length
+    this.#hold(held)
+    this.#pump()
+  }
+
+  #hold(bytes: number): void {
+    this.#heldBytes += bytes
+    this.#shared.requestBytes.add(bytes)
+  }
+
+  /** Starts what may start and decides whether to go on reading. Re-entrant calls (an answer that is ready at once) are flat. */
+  #pump(): void {
+    if (this.#isPumping || this.#isClosed) return
+    this.#isPumping = true
+    this.#sendReady()
+    while (
+      !this.#isClosed &&
+      this.#waitingAt < this.#waiting.length &&
+      this.#mayStart(this.#waiting[this.#waitingAt]!)
+    ) {
+      this.#startRequest(this.#waiting[this.#waitingAt++]!)
+      this.#sendReady()
+    }
+    if (this.#waitingAt === this.#waiting.length) this.#waiting.length = this.#waitingAt = 0
+    this.#isPumping = false
+    this.#throttleReading()
+  }
+
+  #mayStart(frame: Buffer): boolean {
+    const { limits, responseBytes } = this.#shared
+    if (this.#runsOther || this.#endWhenIdle) return false
+    this.#countUnsent()
+    if (this.#unsentBytes > limits.maxUnsentBytes) return false
+    const isProduce = frame.readInt16BE(0) === PRODUCE_KEY
+    if (this.#inFlight.length > 0 && (!isProduce || this.#inFlight.length >= limits.maxInFlight)) return false
+    if (!isProduce && responseBytes.isFull) {
+      responseBytes.whenRoom(this.#onRoom)
+      return false
+    }
+    return true
+  }
+
+  #startRequest(frame: Buffer): void {
+    const slot: Slot = { answer: undefined, requestBytes: frame.length, reservedBytes: 0 }
+    this.#inFlight.push(slot)
+    this.#runsOther = frame.readInt16BE(0) !== PRODUCE_KEY
+    const reserve = (wantBytes: number): number => {
+      const { responseBytes } = this.#shared
+      if (this.#isClosed) return Math.min(wantBytes, LEAST_RESPONSE_BYTES)
+      responseBytes.add(-slot.reservedBytes)
+      slot.reservedBytes = responseBytes.grant(wantBytes, LEAST_RESPONSE_BYTES)
+      responseBytes.add(slot.reservedBytes)
+      return slot.reservedBytes
+    }
+    try {
+      const answer = this.#shared.dispatch(frame, this, reserve, this.#abort.signal)
+      if (answer === null || Array.isArray(answer)) slot.answer = answer
+      else (answer as Promise<readonly Buffer[] | null>).then(chunks => this.#onAnswer(slot, chunks), this.#onFailure)
+    } catch (error) {
+      this.#onFailure(error)
+    }
+  }
+
+  #onAnswer(slot: Slot, answer: readonly Buffer[] | null): void {
+    slot.answer = answer
+    if (!this.#isClosed) this.#pump()
+  }
+
+  readonly #onFailure = (error: unknown): void => {
+    this.#shared.log.debug(
+      { connection: this.id, err: error },
+      'connection closed after a request that cannot be answered',
+    )
+    this.#socket.destroy()
+  }
+
+  /** Sends the answers at the head of the line. */
+  #sendReady(): void {
+    let done = 0
+    let chunks: readonly Buffer[] | undefined
+    for (; done < this.#inFlight.length && this.#inFlight[done]!.answer !== undefined; done++) {
+      const slot = this.#inFlight[done]!
+      if (slot.answer !== null) chunks = chunks === undefined ? slot.answer! : chunks.concat(slot.answer!)
+      this.#hold(-slot.requestBytes)
+      if (slot.reservedBytes > 0) this.#shared.responseBytes.add(-slot.reservedBytes)
+    }
+    if (done === 0) return
+    this.#inFlight.splice(0, done)
+    if (this.#inFlight.length === 0) this.#runsOther = false
+    if (chunks !== undefined) {
+      this.#lastActiveMs = this.#shared.clock.monotonic()
+      this.#socket.write(chunks)
+      this.#countUnsent()
+    }
+    if (this.#endWhenIdle && this.#inFlight.length === 0) this.#socket.end()
+  }
+
+  /** Keeps the shared count of unsent bytes true. */
+  #countUnsent(): void {
+    const unsentBytes = this.#isClosed ? 0 : this.#socket.unsentBytes
+    if (unsentBytes === this.#unsentBytes) return
+    if (unsentBytes < this.#unsentBytes) this.#lastActiveMs = this.#shared.clock.monotonic()
+    const change = unsentBytes - this.#unsentBytes
+    this.#unsentBytes = unsentBytes
+    this.#shared.responseBytes.add(change)
+  }
+
+  #throttleReading(): void {
+    if (this.#isClosed) return
+    const { limits, requestBytes } = this.#shared
+    const waiting = this.#waiting.length - this.#waitingAt
+    const ownFull =
+      waiting + this.#inFlight.length >= limits.maxInFlight ||
+      (waiting > 0 && this.#heldBytes > limits.maxInFlightBytes)
+    const pause = ownFull || requestBytes.isFull
+    if (pause && !ownFull) requestBytes.whenRoom(this.#onRoom)
+    if (pause === this.#isPaused) return
+    this.#isPaused = pause
+    if (pause) this.#socket.pause()
+    else this.#socket.resume()
+  }
+
+  #onClose(cause: Error | undefined): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const { log, requestBytes, responseBytes } = this.#shared
+    log.debug({ connection: this.id, peer: this.remoteAddress, cause: cause?.message }, 'connection ended')
+    requestBytes.forget(this.#onRoom)
+    responseBytes.forget(this.#onRoom)
+    this.#countUnsent()
+    for (const slot of this.#inFlight) responseBytes.add(-slot.reservedBytes)
+    this.#hold(-this.#heldBytes)
+    this.#inFlight.length = this.#waiting.length = this.#waitingAt = 0
+    this.#abort.abort()
+    this.#onClosed(this)
+  }
+}

@@ -1,0 +1,111 @@
+// A listener: accepts connections within the limits, closes those that idle or stall, and ends them all when the broker stops.
+// - Over `max.connections` or `max.connections.per.ip` a new connection is closed at once (Kafka delays accepting for the first).
+// - `connections.max.idle.ms`: closed when nothing was sent or asked for so long.
+// - A peer that leaves its answers unread while the bound on answers is reached, and one whose unfinished request takes up the
+//   bound on requests, is closed: they would stop everybody else.
+import type { Timer } from '../base/clock.ts'
+import type { Address, Listening, Socket, Transport } from '../base/transport.ts'
+import type { ConnectionShared } from './connection.ts'
+import { Connection } from './connection.ts'
+
+export type ListenerLimits = {
+  readonly maxConnections: number
+  readonly maxConnectionsPerIp: number
+  readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
+  /** -1 = never. */
+  readonly maxIdleMs: number
+}
+
+const SWEEP_MS = 1_000
+const STALL_MS = 10_000
+
+/** All connections of a broker, whatever listener they came in on; the limits are the broker's. */
+export class Connections {
+  readonly #shared: ConnectionShared
+  readonly #limits: ListenerLimits
+  readonly #open = new Set<Connection>()
+  readonly #perIp = new Map<string, number>()
+  #sweep: Timer
+  #accepted = 0
+  #refusalsLogged = 0
+
+  constructor(shared: ConnectionShared, limits: ListenerLimits) {
+    this.#shared = shared
+    this.#limits = limits
+    this.#sweep = shared.clock.after(SWEEP_MS, () => this.#onSweep())
+  }
+
+  get count(): number {
+    return this.#open.size
+  }
+
+  accept(socket: Socket, listenerName: string): void {
+    const ip = socket.remoteAddress
+    const ofIp = this.#perIp.get(ip) ?? 0
+    const perIp = this.#limits.maxConnectionsPerIpOverrides.get(ip) ?? this.#limits.maxConnectionsPerIp
+    if (this.#open.size >= this.#limits.maxConnections) return this.#refuse(socket, 'max.connections')
+    if (ofIp >= perIp) return this.#refuse(socket, 'max.connections.per.ip')
+    this.#perIp.set(ip, ofIp + 1)
+    const id = `${listenerName}-${++this.#accepted}`
+    const connection: Connection = new Connection(socket, id, listenerName, this.#shared, () =>
+      this.#onClosed(connection),
+    )
+    this.#open.add(connection)
+  }
+
+  /** Ends every connection after the requests it has in progress. */
+  end(): void {
+    this.#sweep.cancel()
+    for (const connection of this.#open) connection.end()
+  }
+
+  /** Drops every connection at once. */
+  destroy(): void {
+    this.#sweep.cancel()
+    for (const connection of this.#open) connection.close('the broker stops')
+  }
+
+  #refuse(socket: Socket, key: string): void {
+    socket.start({ data: () => {}, drain: () => {}, close: () => {} })
+    socket.destroy()
+    if (this.#refusalsLogged++ % 1000 === 0) {
+      const fields = { peer: socket.remoteAddress, open: this.#open.size, refused: this.#refusalsLogged }
+      this.#shared.log.warn(fields, `refused a connection: ${key} is reached`)
+    }
+  }
+
+  #onClosed(connection: Connection): void {
+    this.#open.delete(connection)
+    const left = this.#perIp.get(connection.remoteAddress)! - 1
+    if (left === 0) this.#perIp.delete(connection.remoteAddress)
+    else this.#perIp.set(connection.remoteAddress, left)
+  }
+
+  #onSweep(): void {
+    const { maxIdleMs } = this.#limits
+    const { requestBytes, responseBytes } = this.#shared
+    let partialBytes = 0
+    let largest: Connection | undefined
+    for (const connection of this.#open) {
+      partialBytes += connection.partialBytes
+      if (connection.partialBytes > (largest?.partialBytes ?? 0)) largest = connection
+      if (maxIdleMs >= 0 && connection.idleMs() > maxIdleMs)
+        connection.close('idle longer than connections.max.idle.ms')
+      else if (connection.stalledMs() > STALL_MS && responseBytes.isFull) connection.close('its answers are not read')
+    }
+    if (requestBytes.isFull && partialBytes > requestBytes.limitBytes / 2) {
+      largest?.close('unfinished requests fill the memory for requests')
+    }
+    this.#sweep = this.#shared.clock.after(SWEEP_MS, () => this.#onSweep())
+  }
+}
+
+/** Listens on one address and hands what it accepts to `connections`. */
+export function listen(
+  transport: Transport,
+  address: Address,
+  listenerName: string,
+  connections: Connections,
+): Promise<Listening> {
+  return transport.listen(address, socket => connections.accept(socket, listenerName))
+}
