@@ -1,7 +1,6 @@
 // The broker's HTTP port: a route is a function that adds itself to the app; index.ts is the list of them.
 import express from 'express'
 import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import type { Address } from '../base/transport.ts'
 import type { HttpContext, Route } from './route.ts'
 
@@ -17,7 +16,7 @@ export function serveHttp(address: Address, routes: readonly Route[], context: H
     const server: Server = app.listen(address.port, address.host, error => {
       if (error) return reject(error)
       resolve({
-        port: (server.address() as AddressInfo).port,
+        port: (server.address() as { port: number }).port,
         stop: () =>
           new Promise(done => {
             server.close(() => done())

@@ -1,0 +1,232 @@
+import { deepEqual, equal } from 'node:assert/strict'
+import { test } from 'vitest'
+import { systemClock } from '../../../broker/base/clock.ts'
+import { silentLogger } from '../../../broker/base/log.ts'
+import type { Socket, SocketEvents } from '../../../broker/base/transport.ts'
+import { Connection, type ConnectionShared, type Dispatch } from '../../../broker/server/connection.ts'
+import { Connections } from '../../../broker/server/listener.ts'
+import { MemoryBound } from '../../../broker/server/memory-bound.ts'
+
+const PRODUCE = 0
+const FETCH = 1
+
+class FakeSocket implements Socket {
+  readonly remoteAddress: string
+  readonly remotePort = 5
+  unsentBytes = 0
+  isPaused = false
+  isDestroyed = false
+  isEnded = false
+  takesBytes = true
+  readonly written: string[] = []
+  events!: SocketEvents
+  constructor(remoteAddress = '127.0.0.1') {
+    this.remoteAddress = remoteAddress
+  }
+  start(events: SocketEvents): void {
+    this.events = events
+  }
+  write(chunks: readonly Uint8Array[]): void {
+    for (const chunk of chunks) {
+      this.written.push(Buffer.from(chunk).toString())
+      if (!this.takesBytes) this.unsentBytes += chunk.length
+    }
+  }
+  pause(): void {
+    this.isPaused = true
+  }
+  resume(): void {
+    this.isPaused = false
+  }
+  destroy(): void {
+    if (this.isDestroyed) return
+    this.isDestroyed = true
+    this.events?.close()
+  }
+  end(): void {
+    this.isEnded = true
+    this.destroy()
+  }
+}
+
+function request(apiKey: number, name: string): Buffer {
+  const frame = Buffer.alloc(12 + name.length)
+  frame.writeInt32BE(8 + name.length)
+  frame.writeInt16BE(apiKey, 4)
+  frame.write(name, 12)
+  return frame
+}
+const nameOf = (frame: Buffer) => frame.toString('utf8', 8)
+
+/** A connection whose requests are answered when the test says so. */
+function connect(change: Partial<ConnectionShared['limits']> & { requestBytes?: number; responseBytes?: number } = {}) {
+  const socket = new FakeSocket()
+  const started: string[] = []
+  const answers = new Map<string, (answer: readonly Buffer[] | null) => void>()
+  const signals: AbortSignal[] = []
+  const reserves: ((bytes: number) => number)[] = []
+  const dispatch: Dispatch = (frame, _connection, reserve, signal) => {
+    const name = nameOf(frame)
+    started.push(name)
+    signals.push(signal)
+    reserves.push(reserve)
+    if (name.startsWith('now')) return [Buffer.from(name)]
+    if (name.startsWith('throw')) throw new Error('cannot be read')
+    return new Promise(resolve => answers.set(name, resolve))
+  }
+  const shared: ConnectionShared = {
+    clock: systemClock,
+    log: silentLogger,
+    dispatch,
+    limits: { maxFrameBytes: 1e6, maxInFlight: 4, maxInFlightBytes: 1e6, maxUnsentBytes: 100, ...change },
+    requestBytes: new MemoryBound(change.requestBytes ?? 1e9),
+    responseBytes: new MemoryBound(change.responseBytes ?? 1e9),
+  }
+  let closed = 0
+  const connection = new Connection(socket, 'c-1', 'PLAINTEXT', shared, () => closed++)
+  const send = (...frames: Buffer[]) => socket.events.data(Buffer.concat(frames))
+  const answer = async (name: string, value: readonly Buffer[] | null = [Buffer.from(name)]) => {
+    answers.get(name)!(value)
+    await Promise.resolve()
+    await Promise.resolve()
+  }
+  return { socket, started, send, answer, shared, connection, signals, reserves, closedCount: () => closed }
+}
+
+test('produce requests overlap and are answered in their order', async () => {
+  const { socket, started, send, answer } = connect()
+  send(request(PRODUCE, 'a'), request(PRODUCE, 'b'), request(PRODUCE, 'c'))
+  deepEqual(started, ['a', 'b', 'c'])
+  await answer('c')
+  await answer('b')
+  deepEqual(socket.written, [])
+  await answer('a')
+  deepEqual(socket.written, ['a', 'b', 'c'])
+})
+
+test('any other request waits until the connection is idle, and what follows waits behind it', async () => {
+  const { started, send, answer } = connect()
+  send(request(PRODUCE, 'a'), request(FETCH, 'b'), request(PRODUCE, 'c'))
+  deepEqual(started, ['a'])
+  await answer('a')
+  deepEqual(started, ['a', 'b'])
+  await answer('b')
+  deepEqual(started, ['a', 'b', 'c'])
+})
+
+test('a request that is answered with nothing does not hold up the next', async () => {
+  const { socket, send, answer } = connect()
+  send(request(PRODUCE, 'a'), request(PRODUCE, 'b'))
+  await answer('a', null)
+  await answer('b')
+  deepEqual(socket.written, ['b'])
+})
+
+test('a connection with too many requests in flight is not read until one is answered', async () => {
+  const { socket, send, answer } = connect()
+  send(...['a', 'b', 'c', 'd', 'e'].map(name => request(PRODUCE, name)))
+  equal(socket.isPaused, true)
+  await answer('a')
+  await answer('b')
+  equal(socket.isPaused, false)
+})
+
+test('the bound on request bytes of the broker stops reading and lets go when requests end', async () => {
+  const { socket, send, answer, shared } = connect({ requestBytes: 10 })
+  send(request(PRODUCE, 'abc'))
+  equal(shared.requestBytes.usedBytes, 11)
+  equal(socket.isPaused, true)
+  await answer('abc')
+  equal(shared.requestBytes.usedBytes, 0)
+  equal(socket.isPaused, false)
+})
+
+test('a reader that does not read its answers gets no further request started', async () => {
+  const { socket, started, send, shared } = connect()
+  socket.takesBytes = false
+  const long = 'now'.padEnd(200, 'x')
+  send(request(FETCH, long), request(FETCH, 'now-2'))
+  deepEqual(started, [long])
+  equal(shared.responseBytes.usedBytes, 200)
+  socket.unsentBytes = 0
+  socket.events.drain()
+  deepEqual(started, [long, 'now-2'])
+})
+
+test('memory for answers is granted in shares, given back when answered, and never nothing', async () => {
+  const { send, answer, reserves, shared } = connect({ responseBytes: 4_000_000 })
+  send(request(FETCH, 'a'))
+  equal(reserves[0]!(50_000_000), 1_000_000)
+  equal(reserves[0]!(10), 10)
+  equal(shared.responseBytes.usedBytes, 10)
+  shared.responseBytes.add(4_000_000)
+  equal(reserves[0]!(50_000_000), 128 * 1024)
+  shared.responseBytes.add(-4_000_000)
+  await answer('a')
+  equal(shared.responseBytes.usedBytes, 0)
+})
+
+test('while the bound on answers is reached, requests wait for room', async () => {
+  const { send, started, shared } = connect({ responseBytes: 1000 })
+  shared.responseBytes.add(1000)
+  send(request(FETCH, 'now-1'))
+  deepEqual(started, [])
+  shared.responseBytes.add(-1)
+  deepEqual(started, ['now-1'])
+})
+
+test('a request that cannot be answered closes the connection and gives everything back', async () => {
+  const { socket, send, shared, signals, closedCount } = connect()
+  send(request(PRODUCE, 'a'), request(PRODUCE, 'throw'))
+  equal(socket.isDestroyed, true)
+  equal(closedCount(), 1)
+  equal(shared.requestBytes.usedBytes, 0)
+  equal(signals[0]!.aborted, true)
+})
+
+test('an answer that comes after the connection has gone is dropped', async () => {
+  const { socket, send, answer, shared } = connect()
+  send(request(PRODUCE, 'a'))
+  socket.destroy()
+  await answer('a')
+  deepEqual(socket.written, [])
+  equal(shared.requestBytes.usedBytes, 0)
+})
+
+test('ending waits for what runs, and starts nothing more', async () => {
+  const { socket, started, send, answer, connection } = connect()
+  send(request(PRODUCE, 'a'))
+  connection.end()
+  send(request(PRODUCE, 'b'))
+  equal(socket.isEnded, false)
+  await answer('a')
+  deepEqual(started, ['a'])
+  deepEqual(socket.written, ['a'])
+  equal(socket.isEnded, true)
+})
+
+test('connections over the limit, in all or of one address, are closed at once', () => {
+  const { shared } = connect()
+  const limits = {
+    maxConnections: 3,
+    maxConnectionsPerIp: 2,
+    maxConnectionsPerIpOverrides: new Map([['9.9.9.9', 1]]),
+    maxIdleMs: -1,
+  }
+  const connections = new Connections(shared, limits)
+  const accept = (address: string) => {
+    const socket = new FakeSocket(address)
+    connections.accept(socket, 'PLAINTEXT')
+    return socket
+  }
+  const first = accept('1.1.1.1')
+  equal(accept('9.9.9.9').isDestroyed, false)
+  equal(accept('9.9.9.9').isDestroyed, true)
+  equal(accept('1.1.1.1').isDestroyed, false)
+  equal(accept('1.1.1.1').isDestroyed, true)
+  equal(accept('2.2.2.2').isDestroyed, true)
+  first.destroy()
+  equal(accept('1.1.1.1').isDestroyed, false)
+  connections.destroy()
+  equal(connections.count, 0)
+})
