@@ -1,0 +1,279 @@
+// The leader's side of one partition: what may be appended, where it goes, and when it counts. Appending has two stages. The first is
+// synchronous (validate, check the producer, assign offsets, stamp the leader epoch, hand over to the log), so requests of one
+// connection keep their order; the second waits for the log's flush and for the high watermark. Not here: bytes on the disk (storage/),
+// who leads what (replicas.ts), followers' fetches (they will report to `advance`).
+import type { Clock } from '../base/clock.ts'
+import type { TopicConfig } from '../config/topic-config.ts'
+import { ErrorCode, errorMessage } from '../protocol/errors.ts'
+import { setBaseOffset, setLeaderEpoch, type BatchHeader } from '../records/batch.ts'
+import { validateProduce, type ProduceLimits, type RecordError } from '../records/validate.ts'
+import type { EpochEnd } from '../storage/leader-epochs.ts'
+import type { LogReadResult, PartitionLog } from '../storage/partition-log.ts'
+import { hasEnoughReplicas, lastStableOffset, nextHighWatermark, type PartitionState } from './partition-state.ts'
+import { OffsetWaiters, TailWatchers } from './waiters.ts'
+
+/** What a leader may be asked about in one append. */
+export type AppendResult = {
+  readonly errorCode: ErrorCode
+  /** Null when there is nothing to add to the code. */
+  readonly errorMessage: string | null
+  readonly recordErrors: readonly RecordError[]
+  /** First offset of the batch, -1 when nothing was appended; of the original when it is a duplicate. */
+  readonly baseOffset: number
+  /** Exclusive; what the high watermark must reach for acks=all. */
+  readonly endOffset: number
+  /** -1 unless the topic stamps batches itself, or the batch is a duplicate. */
+  readonly logAppendTimeMs: number
+  /** Stored under the topic's flush policy: rejects with StorageError. Null when nothing was appended or there is nothing to wait for. */
+  readonly stored: Promise<unknown> | null
+}
+
+const NO_RECORD_ERRORS: readonly RecordError[] = []
+const NO_FOLLOWERS: ReadonlyMap<number, number> = new Map()
+const NOTHING: readonly Buffer[] = []
+
+export class Leader {
+  readonly log: PartitionLog
+  readonly topicName: string
+  /** Parked fetches that watch this partition. */
+  readonly watchers = new TailWatchers()
+  #state: PartitionState
+  #config: TopicConfig
+  #limits: ProduceLimits
+  #highWatermark: number
+  #epochStartOffset: number
+  /** Bytes between the high watermark and the log end; an over-estimate right after the leader took office. */
+  #uncommittedBytes: number
+  readonly #commits: OffsetWaiters
+  readonly #flushes: OffsetWaiters
+  #closedWith: ErrorCode = ErrorCode.NONE
+
+  constructor(clock: Clock, topicName: string, log: PartitionLog, state: PartitionState, config: TopicConfig) {
+    this.log = log
+    this.topicName = topicName
+    this.#state = state
+    this.#config = config
+    this.#limits = produceLimits(config)
+    this.#highWatermark = log.logStartOffset
+    this.#epochStartOffset = log.endOffset
+    this.#uncommittedBytes = log.sizeBytes
+    this.#commits = new OffsetWaiters(clock)
+    this.#flushes = new OffsetWaiters(clock)
+    this.advance()
+  }
+
+  get leaderEpoch(): number {
+    return this.#state.leaderEpoch
+  }
+
+  get state(): PartitionState {
+    return this.#state
+  }
+
+  get config(): TopicConfig {
+    return this.#config
+  }
+
+  /** Exclusive: what every in-sync replica has flushed, and consumers may read. */
+  get highWatermark(): number {
+    return this.#highWatermark
+  }
+
+  /** Exclusive: what read_committed consumers may read. */
+  get lastStableOffset(): number {
+    return lastStableOffset(this.#highWatermark, this.log.producers.firstOpenTransactionOffset)
+  }
+
+  /** False while the high watermark may be behind what readers of the previous leader have seen: "latest" has no answer then. */
+  get isLatestKnown(): boolean {
+    return this.#highWatermark >= this.#epochStartOffset
+  }
+
+  /** Other replicas, other ISR, other epoch. A higher leader epoch of the same broker begins at the log end. */
+  update(state: PartitionState, config: TopicConfig): void {
+    if (state.leaderEpoch !== this.#state.leaderEpoch) this.#epochStartOffset = this.log.endOffset
+    this.#state = state
+    if (config !== this.#config) {
+      this.#config = config
+      this.#limits = produceLimits(config)
+    }
+    this.advance()
+  }
+
+  /** NONE when `currentLeaderEpoch` of a request fits; -1 always does (the client does not know any). */
+  checkLeaderEpoch(currentLeaderEpoch: number): ErrorCode {
+    if (currentLeaderEpoch === -1 || currentLeaderEpoch === this.#state.leaderEpoch) return ErrorCode.NONE
+    return currentLeaderEpoch < this.#state.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
+  }
+
+  /** Appends what a client sent for this partition; `records` is patched in place. With requiredAcks -1 only when enough replicas are in sync. */
+  append(records: Buffer, requiredAcks: number, nowMs: number): AppendResult {
+    if (requiredAcks === -1 && !hasEnoughReplicas(this.#state)) return this.#tooFewReplicas()
+    const verdict = validateProduce(records, this.#limits, nowMs)
+    if (!('batch' in verdict)) {
+      return refused(verdict.errorCode, verdict.message, verdict.recordErrors)
+    }
+    const { batch, header } = verdict
+    const producer = this.log.producers.check(header)
+    if (producer.kind === 'error') return refused(producer.errorCode, producer.message)
+    if (producer.kind === 'duplicate') {
+      return this.#duplicate(producer.baseOffset, producer.lastOffset, producer.timestamp)
+    }
+    const baseOffset = this.log.endOffset
+    const endOffset = baseOffset + (header.lastOffset - header.baseOffset) + 1
+    header.lastOffset = endOffset - 1
+    header.baseOffset = baseOffset
+    header.leaderEpoch = this.#state.leaderEpoch
+    setBaseOffset(batch, 0, baseOffset)
+    setLeaderEpoch(batch, 0, header.leaderEpoch)
+    const stored = this.log.append(batch, header)
+    if (this.log.endOffset === endOffset) this.#uncommittedBytes += batch.length
+    return {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset,
+      endOffset,
+      logAppendTimeMs: appendTime(header),
+      stored,
+    }
+  }
+
+  #tooFewReplicas(): AppendResult {
+    const { isr, minInsyncReplicas } = this.#state
+    const partition = `${this.topicName}-${this.log.partition}`
+    return refused(
+      ErrorCode.NOT_ENOUGH_REPLICAS,
+      `The ISR of partition ${partition} is [${isr.join(', ')}]; min.insync.replicas asks for ${minInsyncReplicas}`,
+    )
+  }
+
+  /** A batch that is in the log already is a success with its old offset, once the original counts. */
+  #duplicate(baseOffset: number, lastOffset: number, timestamp: number): AppendResult {
+    const endOffset = lastOffset + 1
+    return {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      recordErrors: NO_RECORD_ERRORS,
+      baseOffset,
+      endOffset,
+      logAppendTimeMs: timestamp,
+      stored: endOffset <= this.log.flushedOffset ? null : this.#flushes.wait(endOffset, null).then(rejectOnError),
+    }
+  }
+
+  /** NONE once the high watermark has reached `endOffset`; REQUEST_TIMED_OUT after `timeoutMs`, or why the leader stopped leading. */
+  committed(endOffset: number, timeoutMs: number): ErrorCode | Promise<ErrorCode> {
+    this.advance()
+    if (this.#highWatermark >= endOffset) return ErrorCode.NONE
+    if (this.#closedWith !== ErrorCode.NONE) return this.#closedWith
+    return this.#commits.wait(endOffset, timeoutMs)
+  }
+
+  /**
+   * Whole batches from the one that contains `offset` up to `endOffset` (exclusive, at most the log end). Empty for an offset
+   * between the two ends; 'offset-out-of-range' below the log start or above the log end.
+   */
+  read(
+    offset: number,
+    endOffset: number,
+    maxBytes: number,
+    minOneBatch: boolean,
+  ): LogReadResult | Promise<LogReadResult> {
+    if (offset < this.log.logStartOffset || offset > this.log.endOffset) return 'offset-out-of-range'
+    if (offset >= endOffset || (maxBytes <= 0 && !minOneBatch)) return NOTHING
+    return this.log.read(offset, { maxBytes, endOffset, minOneBatch })
+  }
+
+  /**
+   * Where `epoch` ends in this log, as Kafka's LeaderEpochFileCache would say after the leader has noted its own epoch at its start:
+   * the log itself knows an epoch only once it has a record of it.
+   */
+  endOffsetForEpoch(epoch: number): EpochEnd {
+    const { leaderEpoch } = this.#state
+    if (epoch === leaderEpoch) return { epoch, endOffset: this.log.endOffset }
+    const latest = this.log.leaderEpochs.latest
+    if (epoch < 0 || epoch > leaderEpoch || epoch <= latest) {
+      return this.log.leaderEpochs.endOffsetFor(epoch, this.log.endOffset)
+    }
+    return { epoch: latest === -1 ? epoch : latest, endOffset: this.#epochStartOffset }
+  }
+
+  /** Somebody has flushed more: moves the high watermark and wakes those who waited for it. */
+  advance(): void {
+    const previous = this.#highWatermark
+    const next = Math.max(
+      this.log.logStartOffset,
+      nextHighWatermark(this.#state, previous, this.log.flushedOffset, NO_FOLLOWERS),
+    )
+    this.#flushes.release(this.log.flushedOffset)
+    if (next === previous) return
+    this.#highWatermark = next
+    const gained = this.#bytesBelow(previous, next)
+    this.#uncommittedBytes -= gained
+    this.#commits.release(next)
+    if (this.watchers.size > 0) this.watchers.advance(Math.max(1, gained))
+  }
+
+  /** Exact when `next` is the log end, else in proportion: those who wake by an estimate look again. */
+  #bytesBelow(previous: number, next: number): number {
+    const records = this.log.endOffset - previous
+    if (next - previous >= records) return this.#uncommittedBytes
+    return Math.floor((this.#uncommittedBytes * (next - previous)) / records)
+  }
+
+  /** This broker does not lead the partition any more, or its disk has failed: everybody who waits gets `errorCode`. */
+  close(errorCode: ErrorCode): void {
+    this.#closedWith = errorCode
+    this.#commits.fail(errorCode)
+    this.#flushes.fail(errorCode)
+    this.watchers.wakeAll()
+  }
+}
+
+/** What the rules of a topic say about produced batches. */
+export function produceLimits(config: TopicConfig): ProduceLimits {
+  const { compressionType, compressionLevels } = config
+  return {
+    maxMessageBytes: config.maxMessageBytes,
+    isCompacted: config.cleanupPolicy.has('compact'),
+    timestampType: config.messageTimestampType,
+    timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
+    timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
+    compressionType: compressionType === 'uncompressed' ? 'none' : compressionType,
+    ...(compressionType === 'gzip' || compressionType === 'lz4' || compressionType === 'zstd'
+      ? { compressionLevel: compressionLevels[compressionType] }
+      : {}),
+  }
+}
+
+/** Why a request that waited for the leader did not get what it waited for. */
+export class LeaderClosedError extends Error {
+  readonly errorCode: ErrorCode
+
+  constructor(errorCode: ErrorCode) {
+    super(errorMessage(errorCode))
+    this.name = 'LeaderClosedError'
+    this.errorCode = errorCode
+  }
+}
+
+function rejectOnError(errorCode: ErrorCode): void {
+  if (errorCode !== ErrorCode.NONE) throw new LeaderClosedError(errorCode)
+}
+
+function appendTime(header: BatchHeader): number {
+  return header.timestampType === 'LogAppendTime' ? header.maxTimestamp : -1
+}
+
+function refused(errorCode: ErrorCode, message: string, recordErrors = NO_RECORD_ERRORS): AppendResult {
+  return {
+    errorCode,
+    errorMessage: message,
+    recordErrors,
+    baseOffset: -1,
+    endOffset: -1,
+    logAppendTimeMs: -1,
+    stored: null,
+  }
+}

@@ -1,0 +1,184 @@
+// The partitions of this broker: topic id and number -> log and leader. Follows the metadata (it is a publisher's subscriber), so that
+// logs exist for what is assigned here and leaders for what is led here; everything else about a partition is leader.ts and storage/.
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Uuid } from '../base/uuid.ts'
+import type { TopicConfig } from '../config/topic-config.ts'
+import type { MetadataDelta } from '../metadata/controller.ts'
+import { emptyImage, topicById, type MetadataImage, type PartitionImage, type TopicImage } from '../metadata/image.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import type { LogDirectory } from '../storage/log-directory.ts'
+import type { PartitionLog } from '../storage/partition-log.ts'
+import { StorageError } from '../storage/storage-error.ts'
+import { Leader } from './leader.ts'
+import type { PartitionState } from './partition-state.ts'
+import { ParkingLimit } from './waiters.ts'
+
+export type ReplicasOptions = {
+  readonly clock: Clock
+  readonly log: Logger
+  readonly brokerId: number
+  readonly logs: LogDirectory
+  /** The configuration in force for a topic: its own over the broker's, dynamic broker settings included. */
+  readonly topicConfig: (topic: TopicImage, image: MetadataImage) => TopicConfig
+  /** Logs of partitions that are not in the metadata by nature: the metadata log itself. */
+  readonly exemptTopicIds?: ReadonlySet<Uuid>
+  /** Partitions that parked fetch requests may watch at once; above it a fetch is answered at once with what there is. */
+  readonly maxWatchedPartitions?: number
+}
+
+const DEFAULT_MAX_WATCHED_PARTITIONS = 1_000_000
+
+/** A partition that is assigned to this broker. */
+type Replica = {
+  /** Null when it could not be created because the log directory has failed. */
+  log: PartitionLog | null
+  leader: Leader | null
+}
+
+export class Replicas {
+  readonly parkingLimit: ParkingLimit
+  readonly #options: ReplicasOptions
+  readonly #topics = new Map<Uuid, Replica[]>()
+  #image: MetadataImage = emptyImage
+
+  constructor(options: ReplicasOptions) {
+    this.#options = options
+    this.parkingLimit = new ParkingLimit(options.maxWatchedPartitions ?? DEFAULT_MAX_WATCHED_PARTITIONS)
+    options.logs.onOffline(() => this.#closeAll())
+  }
+
+  /**
+   * The leader of a partition, or why there is none here: UNKNOWN_TOPIC_OR_PARTITION, NOT_LEADER_OR_FOLLOWER, or
+   * KAFKA_STORAGE_ERROR when the log of this replica is offline.
+   */
+  leader(topicId: Uuid, partition: number): Leader | ErrorCode {
+    const replica = this.#topics.get(topicId)?.[partition]
+    if (replica === undefined) {
+      return topicById(this.#image, topicId)?.partitions[partition] === undefined
+        ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+        : ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    if (replica.log === null || replica.log.isOffline) return ErrorCode.KAFKA_STORAGE_ERROR
+    return replica.leader ?? ErrorCode.NOT_LEADER_OR_FOLLOWER
+  }
+
+  /** All partitions that are led here. */
+  *leaders(): Generator<Leader> {
+    for (const replicas of this.#topics.values()) {
+      for (const replica of replicas) if (replica?.leader) yield replica.leader
+    }
+  }
+
+  /** The publisher: makes this broker's partitions what `image` says. Give it to `controller.subscribe`. */
+  readonly apply = (delta: MetadataDelta, image: MetadataImage): void => {
+    this.#image = image
+    for (const [topicId, topic] of delta.deletedTopics) this.#remove(topicId, topic.name)
+    for (const topicId of delta.changedTopics) this.#reconcile(topicId)
+    if (delta.changedBrokerConfigs.size > 0) {
+      for (const topicId of this.#topics.keys()) if (!delta.changedTopics.has(topicId)) this.#reconcile(topicId)
+    }
+  }
+
+  /**
+   * Removes logs whose partition is not assigned to this broker any more (deleted while it was down). Call it once, when the image is
+   * complete. An image without any topic removes nothing: that rather means that the metadata is not what it should be.
+   */
+  async removeStrays(): Promise<void> {
+    const { logs, log, exemptTopicIds } = this.#options
+    const strays: PartitionLog[] = []
+    for (const stored of logs.logs()) {
+      if (exemptTopicIds?.has(stored.topicId)) continue
+      if (this.#topics.get(stored.topicId)?.[stored.partition] === undefined) strays.push(stored)
+    }
+    if (strays.length === 0) return
+    const names = strays.map(({ topicName, partition, topicId }) => `${topicName}-${partition} (${topicId})`)
+    if (this.#image.topics.size === 0) {
+      log.error({ partitions: names }, 'The metadata knows no topic, but there are partition logs: keeping them')
+      return
+    }
+    log.warn({ partitions: names }, 'Removing partition logs that the metadata does not assign to this broker')
+    await Promise.all(strays.map(stray => logs.remove(stray.topicId, stray.partition)))
+  }
+
+  #reconcile(topicId: Uuid): void {
+    const topic = topicById(this.#image, topicId)
+    if (topic === undefined) return
+    const { brokerId, topicConfig } = this.#options
+    const config = topicConfig(topic, this.#image)
+    let replicas = this.#topics.get(topicId)
+    for (const partition of topic.partitions) {
+      if (partition.replicas.includes(brokerId)) {
+        if (replicas === undefined) this.#topics.set(topicId, (replicas = []))
+        const replica = (replicas[partition.partition] ??= { log: null, leader: null })
+        this.#reconcilePartition(replica, topic, partition, config)
+      } else if (replicas?.[partition.partition] !== undefined) {
+        this.#drop(topicId, partition.partition, replicas[partition.partition]!, ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        delete replicas[partition.partition]
+      }
+    }
+  }
+
+  #reconcilePartition(replica: Replica, topic: TopicImage, partition: PartitionImage, config: TopicConfig): void {
+    const log = (replica.log ??= this.#openLog(replica, topic, partition.partition, config))
+    if (log === null) return
+    log.configure(config)
+    const { brokerId, clock } = this.#options
+    if (partition.leader !== brokerId) {
+      replica.leader?.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+      replica.leader = null
+      return
+    }
+    const state = stateOf(brokerId, partition, config)
+    if (replica.leader === null) replica.leader = new Leader(clock, topic.name, log, state, config)
+    else replica.leader.update(state, config)
+  }
+
+  #openLog(replica: Replica, topic: TopicImage, partition: number, config: TopicConfig): PartitionLog | null {
+    const { logs, log } = this.#options
+    try {
+      const opened = logs.log(topic.topicId, partition) ?? logs.create(topic.topicId, partition, topic.name, config)
+      opened.onAdvance(() => replica.leader?.advance())
+      return opened
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      log.error({ topic: topic.name, partition, error }, 'Cannot create the log of a partition')
+      return null
+    }
+  }
+
+  #remove(topicId: Uuid, topicName: string): void {
+    const replicas = this.#topics.get(topicId)
+    if (replicas === undefined) return
+    this.#topics.delete(topicId)
+    this.#options.log.info({ topic: topicName, topicId }, 'Removing the partitions of a deleted topic')
+    for (const [partition, replica] of replicas.entries()) {
+      if (replica !== undefined) this.#drop(topicId, partition, replica, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+    }
+  }
+
+  // A removal that fails leaves a log behind that is a stray at the next start; the log directory itself is then offline.
+  #drop(topicId: Uuid, partition: number, replica: Replica, errorCode: ErrorCode): void {
+    replica.leader?.close(errorCode)
+    replica.leader = null
+    const { logs, log } = this.#options
+    logs.remove(topicId, partition).catch((error: unknown) => {
+      log.error({ topicId, partition, error }, 'Cannot remove the log of a partition')
+    })
+  }
+
+  #closeAll(): void {
+    for (const leader of this.leaders()) leader.close(ErrorCode.KAFKA_STORAGE_ERROR)
+  }
+}
+
+function stateOf(brokerId: number, partition: PartitionImage, config: TopicConfig): PartitionState {
+  return {
+    brokerId,
+    leaderEpoch: partition.leaderEpoch,
+    partitionEpoch: partition.partitionEpoch,
+    replicas: partition.replicas,
+    isr: partition.isr,
+    minInsyncReplicas: config.minInsyncReplicas,
+  }
+}
