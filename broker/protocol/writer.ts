@@ -173,10 +173,12 @@ export class Writer {
   beginTag(tag: number): number {
     this.unsignedVarint(tag)
     this.uint8(0)
-    return this.#at
+    // Relative to the start of this part, as the buffer may be exchanged for a larger one before the field ends.
+    return this.#at - this.#start
   }
 
-  endTag(start: number): void {
+  endTag(begin: number): void {
+    const start = this.#start + begin
     const sizeBytes = this.#at - start
     if (sizeBytes < 0x80) {
       this.#buffer[start - 1] = sizeBytes
@@ -185,10 +187,11 @@ export class Writer {
     // The size takes more than the one byte that was left for it: move the field up.
     const more = sizeBytes < 0x4000 ? 1 : sizeBytes < 0x200000 ? 2 : sizeBytes < 0x10000000 ? 3 : 4
     this.#reserve(more)
-    this.#buffer.copyWithin(start + more, start, start + sizeBytes)
-    this.#at = start - 1
+    const from = this.#start + begin
+    this.#buffer.copyWithin(from + more, from, from + sizeBytes)
+    this.#at = from - 1
     this.unsignedVarint(sizeBytes)
-    this.#at = start + more + sizeBytes
+    this.#at = from + more + sizeBytes
   }
 
   uint8(value: number): void {
