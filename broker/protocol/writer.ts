@@ -65,7 +65,8 @@ export class Writer {
 
   float64(value: number, field: string): void {
     if (typeof value !== 'number') refuse(field, value, 'a number')
-    this.#at = this.#buffer.writeDoubleBE(value, this.#reserve(8))
+    const at = this.#reserve(8)
+    this.#at = this.#buffer.writeDoubleBE(value, at)
   }
 
   uuid(value: Uuid, field: string): void {
