@@ -7,6 +7,7 @@ import type { Logger } from '../base/log.ts'
 import type { Metrics } from '../metrics.ts'
 import { decodeRequest } from '../protocol/compile.ts'
 import { encodeResponse, readRequestHeader } from '../protocol/header.ts'
+import { ProtocolError } from '../protocol/reader.ts'
 import type { Api } from '../protocol/schema.ts'
 import type { Context } from './context.ts'
 import type { Call, ConnectionInfo, Handler } from './handler.ts'
@@ -46,7 +47,9 @@ export class Dispatcher {
     try {
       const header = readRequestHeader(frame, this.#lookup)
       correlationId = header.correlationId
-      handler = this.#handlers.get(header.apiKey)!
+      const found = this.#handlers.get(header.apiKey)
+      if (found === undefined) throw new ProtocolError(`API ${header.apiKey} is not served`)
+      handler = found
       call = {
         apiKey: header.apiKey,
         apiVersion: header.apiVersion,
@@ -60,7 +63,7 @@ export class Dispatcher {
       } else if (header.apiKey === API_VERSIONS_KEY) {
         request = null
       } else {
-        throw new Error(`${handler.api.name} version ${header.apiVersion} is not served`)
+        throw new ProtocolError(`${handler.api.name} version ${header.apiVersion} is not served`)
       }
     } catch (error) {
       this.#metrics.refusedFrames.inc()

@@ -10,7 +10,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Socket } from '../base/transport.ts'
 import type { Call, ConnectionInfo } from '../api/handler.ts'
-import { FrameError, FrameReader } from './frame.ts'
+import { FrameError, FrameReader } from '../protocol/frame.ts'
 import type { MemoryBound } from './memory-bound.ts'
 
 /** What a connection does with a frame: chunks to send, null for no answer; a throw closes the connection. */
@@ -43,6 +43,8 @@ export type ConnectionShared = {
 type Slot = { answer: readonly Buffer[] | null | undefined; requestBytes: number; reservedBytes: number }
 
 const PRODUCE_KEY = 0
+/** API key, version and correlation id. */
+const LEAST_REQUEST_BYTES = 8
 const LEAST_RESPONSE_BYTES = 128 * 1024
 
 export class Connection implements ConnectionInfo {
@@ -83,7 +85,7 @@ export class Connection implements ConnectionInfo {
     this.remoteAddress = socket.remoteAddress
     this.remotePort = socket.remotePort
     this.#lastActiveMs = shared.clock.monotonic()
-    this.#reader = new FrameReader(shared.limits.maxFrameBytes, frame => void this.#waiting.push(frame))
+    this.#reader = new FrameReader(LEAST_REQUEST_BYTES, shared.limits.maxFrameBytes, frame => void this.#waiting.push(frame))
     socket.start({
       data: chunk => this.#onData(chunk),
       drain: () => this.#pump(),

@@ -1,6 +1,6 @@
 import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'vitest'
-import { FrameError, FrameReader } from '../../../broker/server/frame.ts'
+import { FrameError, FrameReader } from '../../broker/protocol/frame.ts'
 
 const frameOf = (body: Buffer): Buffer => {
   const size = Buffer.alloc(4)
@@ -10,7 +10,7 @@ const frameOf = (body: Buffer): Buffer => {
 
 const readAll = (chunks: readonly Buffer[], maxBytes = 1000): Buffer[] => {
   const frames: Buffer[] = []
-  const reader = new FrameReader(maxBytes, frame => frames.push(frame))
+  const reader = new FrameReader(8, maxBytes, frame => frames.push(frame))
   for (const chunk of chunks) reader.push(chunk)
   return frames
 }
@@ -35,7 +35,7 @@ test('a size that no request has is refused: negative, too small for a header, a
 })
 
 test('a frame that is only announced allocates little', () => {
-  const reader = new FrameReader(2 ** 31 - 1, () => {})
+  const reader = new FrameReader(8, 2 ** 31 - 1, () => {})
   const announcement = Buffer.alloc(14)
   announcement.writeInt32BE(2 ** 31 - 1)
   const before = process.memoryUsage().arrayBuffers

@@ -2,12 +2,13 @@
 // filled from the socket's chunks; a large one starts small and grows with what really arrives, so that a peer that only
 // announces a hundred megabytes costs nothing.
 
-/** The peer does not speak Kafka, or asks for more than `socket.request.max.bytes`. */
+/** The peer does not speak Kafka, or sends more than is allowed (`socket.request.max.bytes`). */
 export class FrameError extends Error {}
 
 const FIRST_ALLOCATION_BYTES = 1024 * 1024
 
 export class FrameReader {
+  readonly #leastFrameBytes: number
   readonly #maxFrameBytes: number
   readonly #onFrame: (frame: Buffer) => void
   readonly #size = Buffer.allocUnsafe(4)
@@ -16,7 +17,9 @@ export class FrameReader {
   #frameBytes = 0
   #filled = 0
 
-  constructor(maxFrameBytes: number, onFrame: (frame: Buffer) => void) {
+  /** `leastFrameBytes`: the shortest header there is; 8 for requests, 4 for responses. */
+  constructor(leastFrameBytes: number, maxFrameBytes: number, onFrame: (frame: Buffer) => void) {
+    this.#leastFrameBytes = leastFrameBytes
     this.#maxFrameBytes = maxFrameBytes
     this.#onFrame = onFrame
   }
@@ -44,10 +47,8 @@ export class FrameReader {
     if (this.#sizeRead < 4) return at
     const size = this.#size.readInt32BE(0)
     this.#sizeRead = 0
-    if (size < 8 || size > this.#maxFrameBytes) {
-      throw new FrameError(
-        `a request of ${size} bytes; between 8 and ${this.#maxFrameBytes} (socket.request.max.bytes) are allowed`,
-      )
+    if (size < this.#leastFrameBytes || size > this.#maxFrameBytes) {
+      throw new FrameError(`a frame of ${size} bytes; ${this.#leastFrameBytes} to ${this.#maxFrameBytes} are allowed`)
     }
     this.#frameBytes = size
     this.#filled = 0
