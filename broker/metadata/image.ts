@@ -52,6 +52,8 @@ export type MetadataImage = {
   readonly controllerEpoch: number
   readonly topics: ShardedMap<TopicImage>
   readonly topicNames: ShardedMap<string>
+  /** Names with '.' or '_' under the form that no two topics may share (topic-names.ts). */
+  readonly unifiedNames: ShardedMap<string>
   readonly brokers: ReadonlyMap<number, BrokerImage>
   /** What was set with IncrementalAlterConfigs: under '' for all brokers, under a node id for one. */
   readonly brokerConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>
@@ -69,6 +71,7 @@ export const emptyImage: MetadataImage = {
   controllerEpoch: -1,
   topics: ShardedMap.empty<TopicImage>(),
   topicNames: ShardedMap.empty<string>(),
+  unifiedNames: ShardedMap.empty<string>(),
   brokers: new Map(),
   brokerConfigs: new Map(),
   features: new Map(),

@@ -48,7 +48,13 @@ export class ShardedMap<V> implements ReadonlyMap<string, V> {
     return this.#replace(at, own(shard, edit), this.size - 1, edit, entries => entries.delete(key))
   }
 
-  #replace(at: number, shard: Shard<V>, size: number, edit: Edit | null, change: (entries: Map<string, V>) => void): ShardedMap<V> {
+  #replace(
+    at: number,
+    shard: Shard<V>,
+    size: number,
+    edit: Edit | null,
+    change: (entries: Map<string, V>) => void,
+  ): ShardedMap<V> {
     change(shard.entries)
     const shards = edit !== null && edit === this.#edit ? this.#shards : this.#shards.slice()
     shards[at] = shard

@@ -1,0 +1,22 @@
+// A request, or an item of one, that cannot be done: the error code that Kafka gives it and a sentence that says what was wrong and
+// what is allowed. A value, never thrown.
+import { ErrorCode } from '../protocol/errors.ts'
+
+export type Outcome = { readonly errorCode: ErrorCode; readonly errorMessage: string | null }
+
+export const DONE: Outcome = { errorCode: ErrorCode.NONE, errorMessage: null }
+
+export function refuse(errorCode: ErrorCode, errorMessage: string): Outcome {
+  return { errorCode, errorMessage }
+}
+
+/** The items that appear more than once. */
+export function duplicatesOf<T>(items: Iterable<T>): Set<T> {
+  const seen = new Set<T>()
+  const duplicates = new Set<T>()
+  for (const item of items) {
+    if (seen.has(item)) duplicates.add(item)
+    seen.add(item)
+  }
+  return duplicates
+}
