@@ -1,88 +1,263 @@
-// The configuration of one broker: the typed values that the code acts on, made from key=value texts. Pure: reading files, the
-// environment and flags is sources.ts (pure parsing) and main.ts (I/O). The catalogue of keys is broker-keys/.
-import type { ConfigKey } from './config-key.ts'
+// The configuration of one broker: the typed values that the code acts on, made from key=value texts. Pure: where the texts come
+// from is sources.ts (files, environment and flags as texts) and main.ts (reading them). The catalogue of keys is broker-keys.ts.
+import { booleanOf, checkValue, listOf, numberOf } from './config-key.ts'
+import { brokerConfigKey, brokerConfigs, unknownBrokerKey } from './broker-keys.ts'
+import type { Listeners, Problem } from './listeners.ts'
+import { readListeners } from './listeners.ts'
+import type { TopicDefaults } from './topic-config.ts'
+import { topicDefaults, topicDefaultTexts } from './topic-defaults.ts'
 
-export type SecurityProtocol = 'PLAINTEXT' | 'SSL' | 'SASL_PLAINTEXT' | 'SASL_SSL'
+export { brokerConfigs }
+export type { ListenerConfig, SecurityProtocol } from './listeners.ts'
 
-export type ListenerConfig = {
-  readonly name: string
-  /** '' = every interface (in `listeners`); never '' in `advertisedListeners`. */
-  readonly host: string
-  /** 0 = any free port (tests). */
-  readonly port: number
-  readonly securityProtocol: SecurityProtocol
+export type BrokerConfig = TopicDefaults &
+  Listeners & {
+    readonly nodeId: number
+    readonly rack: string | null
+    readonly logDir: string
+
+    readonly numPartitions: number
+    readonly defaultReplicationFactor: number
+    readonly minInsyncReplicas: number
+    readonly autoCreateTopicsEnable: boolean
+    readonly deleteTopicEnable: boolean
+
+    readonly socketRequestMaxBytes: number
+    readonly socketListenBacklogSize: number
+    readonly maxConnections: number
+    readonly maxConnectionsPerIp: number
+    readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
+    /** -1 = never. */
+    readonly connectionsMaxIdleMs: number
+    /** Requests of all connections that wait or run at once. */
+    readonly queuedMaxRequests: number
+    /** Bytes of those requests; Number.MAX_SAFE_INTEGER = no limit. */
+    readonly queuedMaxRequestBytes: number
+    /** Requests, and their bytes, of one connection that wait or run before it is no longer read. */
+    readonly connectionMaxRequests: number
+    readonly connectionMaxRequestBytes: number
+    /** While more than this of a connection's answers is unsent, none of its requests starts. */
+    readonly connectionMaxUnsentBytes: number
+    /** Bytes of answers of all connections that wait to be sent. */
+    readonly responseMaxBytes: number
+
+    readonly fetchMaxBytes: number
+    readonly maxIncrementalFetchSessionCacheSlots: number
+    readonly maxRequestPartitionSizeLimit: number
+
+    readonly logRetentionCheckIntervalMs: number
+    readonly producerIdExpirationMs: number
+    readonly producerIdExpirationCheckIntervalMs: number
+
+    /** '' = every interface. */
+    readonly httpHost: string
+    /** 0 = any free port; -1 = no HTTP server. */
+    readonly httpPort: number
+    /** Null = take what the data directory says, or make one. */
+    readonly clusterId: string | null
+    /** Bytes of the tail cache of all partitions together. */
+    readonly logCacheBytes: number
+    /** Batches below this many bytes are stored in RocksDB, others in segment files. */
+    readonly logInlineLimitBytes: number
+    /** Produce is refused while the disk has less free than this. */
+    readonly diskReserveBytes: number
+    readonly rocksdbBlockCacheBytes: number
+    readonly rocksdbWriteBufferBytes: number
+    readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+    readonly logFormat: 'auto' | 'pretty' | 'json'
+
+    /** Every key that the file, the environment or a flag has set, with its text; also those we do not honour. */
+    readonly explicit: ReadonlyMap<string, string>
+  }
+
+export type ParseOptions = {
+  /** What to advertise for a listener on every interface; clients must be able to resolve it. Default: localhost. */
+  readonly hostname?: string
+  /** Where a key was set ("line 3 of server.properties"): put before what is wrong with it. */
+  readonly origin?: (name: string) => string | undefined
 }
 
-export type BrokerConfig = {
-  readonly nodeId: number
-  readonly rack: string | null
-  readonly listeners: readonly ListenerConfig[]
-  /** As configured; a listener that is not named here is advertised as it is in `listeners`. */
-  readonly advertisedListeners: readonly ListenerConfig[]
-  readonly interBrokerListenerName: string
-  readonly logDir: string
+export type ParsedBrokerConfig = { readonly config: BrokerConfig } | { readonly errors: readonly string[] }
 
-  readonly numPartitions: number
-  readonly defaultReplicationFactor: number
-  readonly minInsyncReplicas: number
-  readonly autoCreateTopicsEnable: boolean
-  readonly deleteTopicEnable: boolean
-
-  readonly socketRequestMaxBytes: number
-  /** -1 = leave it to the operating system. */
-  readonly socketSendBufferBytes: number
-  readonly socketReceiveBufferBytes: number
-  readonly socketListenBacklogSize: number
-  readonly maxConnections: number
-  readonly maxConnectionsPerIp: number
-  readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
-  /** -1 = never. */
-  readonly connectionsMaxIdleMs: number
-  /** Requests of all connections that wait or run at once. */
-  readonly queuedMaxRequests: number
-  /** Bytes of those requests; -1 in Kafka's key means our own default (flotilla.memory.request.bytes). */
-  readonly queuedMaxRequestBytes: number
-  /** Requests of one connection that may be in flight before we stop reading from it. */
-  readonly maxInFlightRequestsPerConnection: number
-
-  readonly fetchMaxBytes: number
-  readonly maxIncrementalFetchSessionCacheSlots: number
-  readonly maxRequestPartitionSizeLimit: number
-
-  readonly logRetentionCheckIntervalMs: number
-  readonly producerIdExpirationMs: number
-  readonly producerIdExpirationCheckIntervalMs: number
-
-  readonly httpHost: string
-  /** 0 = any free port; -1 = no HTTP server. */
-  readonly httpPort: number
-  /** Null = take what the data directory says, or make one. */
-  readonly clusterId: string | null
-  /** Bytes of the tail cache of all partitions together. */
-  readonly logCacheBytes: number
-  /** Batches below this many bytes are stored in RocksDB, others in segment files. */
-  readonly logInlineLimitBytes: number
-  /** Produce is refused while the disk has less free than this. */
-  readonly diskReserveBytes: number
-  /** Block cache and write buffers of RocksDB. */
-  readonly rocksdbBlockCacheBytes: number
-  readonly rocksdbWriteBufferBytes: number
-
-  /** Every key that the file, the environment or a flag has set, with its text; also those we do not honour. */
-  readonly explicit: ReadonlyMap<string, string>
+/** The typed configuration, or everything that is wrong with `values`: one text per problem, with its fix. */
+export function parseBrokerConfig(values: ReadonlyMap<string, string>, options: ParseOptions = {}): ParsedBrokerConfig {
+  const explicit = new Map([...values].map(([name, text]) => [name, text.trim()]))
+  const wrong = problemsOfValues(explicit)
+  if (wrong.length === 0) wrong.push(...problemsTogether(explicit))
+  const listeners = readListeners(
+    name => explicit.get(name) ?? defaultText(name),
+    options.hostname ?? 'localhost',
+    wrong,
+  )
+  if (wrong.length > 0) return { errors: wrong.map(problem => withOrigin(problem, options.origin)) }
+  return { config: readBrokerConfig(explicit, listeners) }
 }
 
-/** Every server.properties key that Kafka 4.x knows, and our own (`flotilla.*`). */
-export const brokerConfigs: readonly ConfigKey[] = []
+function withOrigin({ name, text }: Problem, origin: ParseOptions['origin']): string {
+  const where = origin?.(name)
+  return where === undefined ? text : `${where}: ${text}`
+}
 
-/** The typed configuration, or everything that is wrong with `values` (one text per problem, each with its fix). */
-export function parseBrokerConfig(
-  _values: ReadonlyMap<string, string>,
-): { readonly config: BrokerConfig } | { readonly errors: readonly string[] } {
-  return { errors: ['parseBrokerConfig is about to exist'] }
+function problemsOfValues(explicit: ReadonlyMap<string, string>): Problem[] {
+  const wrong: Problem[] = []
+  for (const [name, text] of explicit) {
+    const key = brokerConfigKey(name)
+    const problem = key ? checkValue(key, text) : unknownBrokerKey(name)
+    if (problem) wrong.push({ name, text: problem })
+  }
+  return wrong
+}
+
+// What Kafka's KafkaConfig checks beyond single values, and what we cannot do yet.
+function problemsTogether(explicit: ReadonlyMap<string, string>): Problem[] {
+  const wrong: Problem[] = []
+  const text = (name: string): string | null => explicit.get(name) ?? defaultText(name)
+  const say = (name: string, problem: string): void => void wrong.push({ name, text: problem })
+  const nodeId = explicit.get('node.id')
+  const brokerId = explicit.get('broker.id')
+  if (nodeId !== undefined && brokerId !== undefined && numberOf(nodeId) !== numberOf(brokerId))
+    say('broker.id', `node.id (${nodeId}) and broker.id (${brokerId}) differ; delete broker.id, the older name`)
+  if (numberOf(nodeId ?? brokerId ?? '0') < 0)
+    say('broker.id', `broker.id is ${brokerId}; give this broker a number of its own, 0 or more, as node.id`)
+  const directories = directoriesOf(text)
+  if (directories.length !== 1 || directories[0] === '')
+    say(
+      explicit.has('log.dirs') ? 'log.dirs' : 'log.dir',
+      `log.dirs names ${directories.length} directories; a broker has exactly one: keep one of them, and run one broker per disk`,
+    )
+  for (const name of ['log.retention.ms', 'log.retention.minutes', 'log.retention.hours'])
+    if (explicit.has(name) && numberOf(explicit.get(name)!) === 0)
+      say(name, `${name} must be unlimited (-1) or, greater than or equal to 1`)
+  for (const name of ['log.roll.ms', 'log.roll.hours'])
+    if (explicit.has(name) && numberOf(explicit.get(name)!) < 1) say(name, `${name} must be greater than or equal to 1`)
+  const roles = listOf(text('process.roles') ?? '')
+  if (roles.length > 0 && !roles.includes('broker'))
+    say(
+      'process.roles',
+      'process.roles names no broker; every process of Flotilla is one: delete the line, or add broker',
+    )
+  if (numberOf(text('queued.max.request.bytes')!) > 0) {
+    const bound = numberOf(text('queued.max.request.bytes')!)
+    if (bound < numberOf(text('socket.request.max.bytes')!))
+      say('queued.max.request.bytes', 'queued.max.request.bytes must be larger or equal to socket.request.max.bytes')
+  }
+  if (numberOf(text('max.connections.per.ip')!) === 0 && !text('max.connections.per.ip.overrides'))
+    say(
+      'max.connections.per.ip',
+      'max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.',
+    )
+  for (const entry of listOf(text('max.connections.per.ip.overrides') ?? ''))
+    if (!/^.+:\d{1,9}$/.test(entry))
+      say('max.connections.per.ip.overrides', `max.connections.per.ip.overrides: '${entry}' is no address:count`)
+  const clusterId = text('flotilla.cluster.id')
+  if (clusterId !== null && !/^[A-Za-z0-9_-]{22}$/.test(clusterId))
+    say(
+      'flotilla.cluster.id',
+      `flotilla.cluster.id: '${clusterId}' is no cluster id (22 characters of URL-safe base64)`,
+    )
+  return wrong
+}
+
+function directoriesOf(text: (name: string) => string | null): string[] {
+  return listOf(text('log.dirs') ?? text('log.dir')!)
+}
+
+function readBrokerConfig(
+  explicit: ReadonlyMap<string, string>,
+  { listeners, advertisedListeners, interBrokerListenerName }: Listeners,
+): BrokerConfig {
+  const text = (name: string): string | null => explicit.get(name) ?? defaultText(name)
+  const number = (name: string): number => numberOf(text(name)!)
+  const flag = (name: string): boolean => booleanOf(text(name)!)
+  const negativeMeans = (value: number, meaning: number): number => (value < 0 ? meaning : value)
+  const texts = topicDefaultTexts(text)
+  return {
+    topicDefaults: topicDefaults(texts),
+    topicDefaultTexts: texts,
+    nodeId: numberOf(explicit.get('node.id') ?? explicit.get('broker.id') ?? defaultText('node.id')!),
+    rack: text('broker.rack'),
+    listeners,
+    advertisedListeners,
+    interBrokerListenerName,
+    logDir: directoriesOf(text)[0]!,
+    numPartitions: number('num.partitions'),
+    defaultReplicationFactor: number('default.replication.factor'),
+    minInsyncReplicas: number('min.insync.replicas'),
+    autoCreateTopicsEnable: flag('auto.create.topics.enable'),
+    deleteTopicEnable: flag('delete.topic.enable'),
+    socketRequestMaxBytes: number('socket.request.max.bytes'),
+    socketListenBacklogSize: number('socket.listen.backlog.size'),
+    maxConnections: number('max.connections'),
+    maxConnectionsPerIp: number('max.connections.per.ip'),
+    maxConnectionsPerIpOverrides: countsByAddress(text('max.connections.per.ip.overrides')!),
+    connectionsMaxIdleMs: negativeMeans(number('connections.max.idle.ms'), -1),
+    queuedMaxRequests: number('queued.max.requests'),
+    queuedMaxRequestBytes: negativeMeans(number('queued.max.request.bytes'), Number.MAX_SAFE_INTEGER),
+    connectionMaxRequests: number('flotilla.connection.max.requests'),
+    connectionMaxRequestBytes: number('flotilla.connection.max.request.bytes'),
+    connectionMaxUnsentBytes: number('flotilla.connection.max.unsent.bytes'),
+    responseMaxBytes: number('flotilla.response.max.bytes'),
+    fetchMaxBytes: number('fetch.max.bytes'),
+    maxIncrementalFetchSessionCacheSlots: number('max.incremental.fetch.session.cache.slots'),
+    maxRequestPartitionSizeLimit: number('max.request.partition.size.limit'),
+    logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
+    producerIdExpirationMs: number('producer.id.expiration.ms'),
+    producerIdExpirationCheckIntervalMs: number('producer.id.expiration.check.interval.ms'),
+    httpHost: text('flotilla.http.host')!,
+    httpPort: number('flotilla.http.port'),
+    clusterId: text('flotilla.cluster.id'),
+    logCacheBytes: number('flotilla.log.cache.bytes'),
+    logInlineLimitBytes: number('flotilla.log.inline.limit.bytes'),
+    diskReserveBytes: number('flotilla.disk.reserve.bytes'),
+    rocksdbBlockCacheBytes: number('flotilla.rocksdb.block.cache.bytes'),
+    rocksdbWriteBufferBytes: number('flotilla.rocksdb.write.buffer.bytes'),
+    logLevel: text('flotilla.log.level') as BrokerConfig['logLevel'],
+    logFormat: text('flotilla.log.format') as BrokerConfig['logFormat'],
+    explicit,
+  }
+}
+
+function countsByAddress(text: string): Map<string, number> {
+  return new Map(
+    listOf(text).map(entry => {
+      const at = entry.lastIndexOf(':')
+      return [entry.slice(0, at).trim(), Number(entry.slice(at + 1))]
+    }),
+  )
+}
+
+function defaultText(name: string): string | null {
+  return brokerConfigKey(name)?.default ?? null
 }
 
 /** The text that is in force for a broker key: what was set, else its default; null when it has none. */
-export function brokerValue(_config: BrokerConfig, _name: string): string | null {
-  return null
+export function brokerValue(config: Pick<BrokerConfig, 'explicit'>, name: string): string | null {
+  return config.explicit.get(name) ?? defaultText(name)
+}
+
+/**
+ * The configuration with values that were set while brokers run (IncrementalAlterConfigs): those of this broker before those of
+ * all brokers before what `config` was started with. `explicit` stays what the broker was started with. Values must have been
+ * checked; one that does not fit the others any more is left out and named in `refused`.
+ */
+export function withDynamicConfig(
+  config: BrokerConfig,
+  ofThisBroker: ReadonlyMap<string, string>,
+  ofAllBrokers: ReadonlyMap<string, string>,
+): { readonly config: BrokerConfig; readonly refused: readonly string[] } {
+  const merged = new Map([...config.explicit, ...ofAllBrokers, ...ofThisBroker])
+  const refused: string[] = []
+  for (const [name, text] of merged)
+    if ((ofThisBroker.has(name) || ofAllBrokers.has(name)) && !isChangeable(name, text)) {
+      refused.push(name)
+      const before = config.explicit.get(name)
+      if (before === undefined) merged.delete(name)
+      else merged.set(name, before)
+    }
+  return { config: { ...readBrokerConfig(merged, config), explicit: config.explicit }, refused }
+}
+
+function isChangeable(name: string, text: string): boolean {
+  const key = brokerConfigKey(name)
+  return key !== undefined && !key.isReadOnly && checkValue(key, text) === null
 }

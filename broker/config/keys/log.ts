@@ -1,0 +1,225 @@
+// Where and how records are stored and for how long. Most of these are the broker's defaults of topic keys.
+import type { ConfigKey } from '../config-key.ts'
+import {
+  MAX_LONG,
+  atLeast,
+  between,
+  boolean,
+  double,
+  honoured,
+  int,
+  known,
+  list,
+  long,
+  oneOf,
+  string,
+} from '../kinds.ts'
+
+export const logKeys: readonly ConfigKey[] = [
+  honoured(
+    'log.dir',
+    list('./data'),
+    'The data directory, used when log.dirs is unset; a relative path starts where the broker was started.',
+    { kafkaDefault: '/tmp/kafka-logs' },
+  ),
+  honoured('log.dirs', list(null), 'The data directory; Flotilla uses exactly one per broker.'),
+  known('cordoned.log.dirs', list(''), 'Data directories that get no new partitions.', { updateMode: 'per-broker' }),
+  honoured(
+    'log.retention.ms',
+    long(null),
+    'How long records are kept, in milliseconds; -1 keeps them for ever. Wins over the minutes and the hours.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured('log.retention.minutes', int(null), 'How long records are kept, in minutes; wins over the hours.'),
+  honoured('log.retention.hours', int(168), 'How long records are kept, in hours; -1 keeps them for ever.'),
+  honoured(
+    'log.retention.bytes',
+    long(-1),
+    'How large a partition may grow before its oldest segments go; -1 means no limit.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.retention.check.interval.ms',
+    long(300_000, atLeast(1)),
+    'How often the broker looks for segments that may go.',
+  ),
+  honoured(
+    'log.cleanup.policy',
+    list('delete', oneOf('compact', 'delete')),
+    'What happens to old records: delete them by time and size, or (compact) keep the last one of each key. Compaction itself is not performed yet.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured('log.segment.bytes', int(1_073_741_824, atLeast(1_048_576)), 'A segment is closed at this size.', {
+    updateMode: 'cluster-wide',
+  }),
+  honoured('log.roll.ms', long(null), 'A segment is closed at this age, in milliseconds; wins over the hours.', {
+    updateMode: 'cluster-wide',
+  }),
+  honoured('log.roll.hours', int(168, atLeast(1)), 'A segment is closed at this age, in hours.'),
+  honoured(
+    'log.roll.jitter.ms',
+    long(null),
+    'Up to this much is taken off the age at which a segment is closed, so that not all are closed at once.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured('log.roll.jitter.hours', int(0, atLeast(0)), 'The same in hours.'),
+  honoured(
+    'log.segment.delete.delay.ms',
+    long(60_000, atLeast(0)),
+    'How long the file of a deleted segment stays on disk.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.index.size.max.bytes',
+    int(10_485_760, atLeast(4)),
+    'Size of an index file in Kafka; our indexes grow as needed.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.index.interval.bytes',
+    int(4096, atLeast(0)),
+    "One entry of a segment's offset index stands for about this many bytes of records.",
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.flush.interval.messages',
+    long(1, atLeast(1)),
+    'Records that may be appended before they are written through to the disk (fsync). 1: nothing is acknowledged before it is on the disk.',
+    { kafkaDefault: MAX_LONG, updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.flush.interval.ms',
+    long(null),
+    'The longest that a record may stay unflushed; log.flush.scheduler.interval.ms when unset.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured('log.flush.scheduler.interval.ms', long(MAX_LONG), 'What log.flush.interval.ms is when it is unset.'),
+  known(
+    'log.flush.offset.checkpoint.interval.ms',
+    int(60_000, atLeast(0)),
+    'How often Kafka writes its recovery point; ours is part of each commit.',
+  ),
+  known(
+    'log.flush.start.offset.checkpoint.interval.ms',
+    int(60_000, atLeast(0)),
+    'How often Kafka writes log start offsets; ours are part of each commit.',
+  ),
+  known('log.preallocate', boolean(false), 'Creates segment files at their full size in Kafka.', {
+    updateMode: 'cluster-wide',
+  }),
+  honoured(
+    'log.message.timestamp.type',
+    string('CreateTime', oneOf('CreateTime', 'LogAppendTime')),
+    "Whether a record's time is the one its producer set or the one of its arrival.",
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.message.timestamp.before.max.ms',
+    long(MAX_LONG, atLeast(0)),
+    'A record is refused when its time is further in the past than this.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.message.timestamp.after.max.ms',
+    long(3_600_000, atLeast(0)),
+    'A record is refused when its time is further in the future than this.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.initial.task.delay.ms',
+    long(30_000, atLeast(0)),
+    'How long after its start Kafka begins the periodic work on logs.',
+    { isInternal: true },
+  ),
+  known(
+    'log.dir.failure.timeout.ms',
+    long(30_000, atLeast(1)),
+    'How long a broker may fail to report a broken data directory before it stops.',
+  ),
+  known(
+    'num.recovery.threads.per.data.dir',
+    int(2, atLeast(1)),
+    'Threads that recover logs in Kafka; our recovery is not bound by threads.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known('log.cleaner.enable', boolean(true), "Whether Kafka's log cleaner runs; compaction is not performed yet."),
+  known('log.cleaner.threads', int(1, atLeast(0)), "Threads of Kafka's log cleaner.", { updateMode: 'cluster-wide' }),
+  known(
+    'log.cleaner.backoff.ms',
+    long(15_000, atLeast(0)),
+    'How long the log cleaner sleeps when there is nothing to clean.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known('log.cleaner.dedupe.buffer.size', long(134_217_728), 'Memory for the key tables of the log cleaner.', {
+    updateMode: 'cluster-wide',
+  }),
+  known('log.cleaner.io.buffer.size', int(524_288, atLeast(0)), 'Memory for the reads and writes of the log cleaner.', {
+    updateMode: 'cluster-wide',
+  }),
+  known('log.cleaner.io.buffer.load.factor', double(0.9), 'How full the key table of the log cleaner may become.', {
+    updateMode: 'cluster-wide',
+  }),
+  known(
+    'log.cleaner.io.max.bytes.per.second',
+    double('1.7976931348623157E308'),
+    'How much the log cleaner may read and write per second.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.cleaner.delete.retention.ms',
+    long(86_400_000, atLeast(0)),
+    'How long a tombstone survives in a compacted topic.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.cleaner.min.cleanable.ratio',
+    double(0.5, between(0, 1)),
+    'The share of a log that must be uncleaned before it is compacted.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known('log.cleaner.min.compaction.lag.ms', long(0, atLeast(0)), 'Records younger than this are not compacted.', {
+    updateMode: 'cluster-wide',
+  }),
+  known(
+    'log.cleaner.max.compaction.lag.ms',
+    long(MAX_LONG, atLeast(1)),
+    'Records older than this are compacted whatever the ratio is.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.local.retention.ms',
+    long(-2, atLeast(-2)),
+    'How long records that are also in the tiered store stay on the local disk; -2 means as long as log.retention.ms.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.local.retention.bytes',
+    long(-2, atLeast(-2)),
+    'How much of what is also in the tiered store stays on the local disk; -2 means as much as log.retention.bytes.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.remote.copy.lag.ms',
+    long(0, atLeast(-1)),
+    'How long a closed segment may wait before it is copied to the tiered store.',
+    { updateMode: 'cluster-wide' },
+  ),
+  known(
+    'log.remote.copy.lag.bytes',
+    long(-1, atLeast(-1)),
+    'How many bytes of closed segments may wait before they are copied to the tiered store.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'producer.id.expiration.ms',
+    int(86_400_000, atLeast(1)),
+    'A producer that is silent for this long is forgotten: its duplicates are no longer recognised.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'producer.id.expiration.check.interval.ms',
+    int(600_000, atLeast(1)),
+    'How often forgotten producers are looked for.',
+    { isInternal: true },
+  ),
+]
