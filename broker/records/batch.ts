@@ -19,6 +19,9 @@ import { encodeRecords, type RecordInit } from './record-writer.ts'
 
 export const HEADER_SIZE = 61
 export const MAGIC = 2
+/** Bytes in front of what `batchLength` counts: base offset and the length itself. */
+export const LOG_OVERHEAD = 12
+export const NO_PRODUCER_ID = -1
 
 const BATCH_LENGTH_AT = 8
 const LEADER_EPOCH_AT = 12
@@ -32,9 +35,6 @@ const PRODUCER_ID_AT = 43
 const PRODUCER_EPOCH_AT = 51
 const BASE_SEQUENCE_AT = 53
 const RECORD_COUNT_AT = 57
-
-/** Bytes in front of what `batchLength` counts. */
-const LOG_OVERHEAD = 12
 
 const COMPRESSION_MASK = 0x07
 const LOG_APPEND_TIME_BIT = 0x08
@@ -225,9 +225,25 @@ export function setLeaderEpoch(buffer: Buffer, at: number, epoch: number): void 
 
 /** Makes `timestamp` the time of all records of the batch (LogAppendTime) and renews the checksum. */
 export function setLogAppendTime(buffer: Buffer, at: number, timestamp: number): void {
-  buffer[at + ATTRIBUTES_AT + 1]! |= LOG_APPEND_TIME_BIT
+  setMaxTimestamp(buffer, at, 'LogAppendTime', timestamp)
+}
+
+/** Sets the timestamp type and the largest timestamp, and renews the checksum if that changes anything. */
+export function setMaxTimestamp(buffer: Buffer, at: number, type: TimestampType, timestamp: number): void {
+  if (timestampType(buffer, at) === type && maxTimestamp(buffer, at) === timestamp) return
+  if (type === 'LogAppendTime') buffer[at + ATTRIBUTES_AT + 1]! |= LOG_APPEND_TIME_BIT
+  else buffer[at + ATTRIBUTES_AT + 1]! &= ~LOG_APPEND_TIME_BIT
   setInt64(buffer, at + MAX_TIMESTAMP_AT, timestamp)
   renewCrc(buffer, at)
+}
+
+/** A copy of the batch that `batch` starts with, with `payload` (compressed so) in place of what follows its header. */
+export function withRecords(batch: Buffer, compression: Compression, payload: Buffer): Buffer {
+  const copy = Buffer.concat([batch.subarray(0, HEADER_SIZE), payload])
+  copy.writeInt32BE(copy.length - LOG_OVERHEAD, BATCH_LENGTH_AT)
+  copy[ATTRIBUTES_AT + 1] = (copy[ATTRIBUTES_AT + 1]! & ~COMPRESSION_MASK) | COMPRESSIONS.indexOf(compression)
+  renewCrc(copy, 0)
+  return copy
 }
 
 function renewCrc(buffer: Buffer, at: number): void {

@@ -1,5 +1,4 @@
 // The zigzag variable-length integers inside a record (org.apache.kafka.common.utils.ByteUtils): 7 bits a byte, lowest first.
-// Writers and sizes live here; readers are in record.ts and validate.ts, where a cursor has to move without an object per number.
 
 /** Bytes that `writeVarint` takes for a 32-bit signed `value`. */
 export function sizeOfVarint(value: number): number {
@@ -42,4 +41,67 @@ export function writeVarlong(buffer: Buffer, at: number, value: number): number 
   }
   buffer[at++] = low
   return at
+}
+
+/**
+ * A cursor over [at, end) of `bytes` that survives whatever they hold: a number that is cut off or too long sets `isBroken` and
+ * moves the cursor to `end`; what is returned then means nothing.
+ */
+export class VarintReader {
+  readonly bytes: Buffer
+  at: number
+  end: number
+  isBroken = false
+
+  constructor(bytes: Buffer, at: number, end: number) {
+    this.bytes = bytes
+    this.at = at
+    this.end = end
+  }
+
+  /** A 32-bit signed number of at most 5 bytes; the bits above 32 are dropped, as Java drops them. */
+  varint(): number {
+    let at = this.at
+    if (at >= this.end) return this.#fail()
+    let byte = this.bytes[at++]!
+    let zigzag = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      if (shift > 28 || at >= this.end) return this.#fail()
+      byte = this.bytes[at++]!
+      zigzag |= (byte & 0x7f) << shift
+    }
+    this.at = at
+    return (zigzag >>> 1) ^ -(zigzag & 1)
+  }
+
+  /** A 64-bit signed number of at most 10 bytes; beyond 2^53 it loses precision. */
+  varlong(): number {
+    let at = this.at
+    if (at >= this.end) return this.#fail()
+    let byte = this.bytes[at++]!
+    const isNegative = (byte & 1) === 1
+    let half = (byte & 0x7f) >>> 1
+    let unit = 64
+    for (let size = 1; byte >= 0x80; size++) {
+      if (size === 10 || at >= this.end) return this.#fail()
+      byte = this.bytes[at++]!
+      // Of the tenth byte one bit is left; Java drops the others.
+      half += (size === 9 ? byte & 1 : byte & 0x7f) * unit
+      unit *= 128
+    }
+    this.at = at
+    return isNegative ? -half - 1 : half
+  }
+
+  /** Moves past `size` bytes. */
+  skip(size: number): void {
+    if (size > this.end - this.at) this.#fail()
+    else this.at += size
+  }
+
+  #fail(): number {
+    this.at = this.end
+    this.isBroken = true
+    return 0
+  }
 }
