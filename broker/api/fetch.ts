@@ -1,0 +1,179 @@
+// Fetch (1), v4-18. Reads record batches, waiting for them if there are too few.
+// - Waits up to maxWaitMs until minBytes are below the high watermark (read_committed: the last stable offset); an error in any partition,
+//   or a diverging log, is answered at once. Wakes on the append that makes up the bytes.
+// - maxBytes (at most fetch.max.bytes, and what the connection's share of memory grants) bounds the answer and partitionMaxBytes each
+//   partition; only the first batch of the first partition with data may exceed them. Batches are never cut.
+// - Sessions (KIP-227, fetch-session.ts): answers to incremental requests hold partitions with records, an error, or a new high watermark
+//   or log start offset; a partition that was served goes to the end of the line.
+// - Topics by name (v4-12) or id (v13: UNKNOWN_TOPIC_ID). Leader epochs: FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; with lastFetchedEpoch
+//   (v12) the answer says where the logs part. v16 names the right leader (KIP-951). KAFKA_STORAGE_ERROR is NOT_LEADER_OR_FOLLOWER up to v5.
+// - Gap: followers. A request with a replica id gets NOT_LEADER_OR_FOLLOWER, as from a broker that is not in the assignment; there is no
+//   preferred read replica (KIP-392), and no transaction that could be aborted.
+import { ErrorCode } from '../protocol/errors.ts'
+import { Fetch, type FetchRequest } from '../protocol/messages/fetch.ts'
+import type { ResponseInit } from '../protocol/schema.ts'
+import { ParkedFetch } from '../replication/waiters.ts'
+import type { Context } from './context.ts'
+import { FetchRead, sizeOf, type FetchedPartition } from './fetch-read.ts'
+import { INVALID_SESSION_ID, type FetchPlan, type FetchTarget } from './fetch-session.ts'
+import { handler, type Call } from './handler.ts'
+import { LeaderHints } from './leader-hints.ts'
+
+const LAST_VERSION_WITHOUT_STORAGE_ERROR = 5
+const FIRST_VERSION_WITH_TOPIC_IDS = 13
+const FIRST_VERSION_WITH_HINTS = 16
+
+const READ_COMMITTED = 1
+
+type Response = ResponseInit<typeof Fetch>
+type ResponseTopic = { topic: string; topicId: string; partitions: FetchedPartition[] }
+
+export const fetch = handler(Fetch, (request, context, call) => {
+  const plan = context.fetchSessions.plan(request, call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS)
+  if (plan.kind === 'error') return { errorCode: plan.errorCode, sessionId: INVALID_SESSION_ID, responses: [] }
+  return new FetchRun(request, context, call, plan).start()
+})
+
+class FetchRun {
+  readonly #context: Context
+  readonly #call: Call
+  readonly #plan: Exclude<FetchPlan, { kind: 'error' }>
+  readonly #replicaId: number
+  readonly #isReadCommitted: boolean
+  readonly #minBytes: number
+  readonly #maxBytes: number
+  readonly #deadlineMs: number
+
+  constructor(request: FetchRequest, context: Context, call: Call, plan: Exclude<FetchPlan, { kind: 'error' }>) {
+    this.#context = context
+    this.#call = call
+    this.#plan = plan
+    this.#replicaId = Math.max(request.replicaId, request.replicaState.replicaId)
+    this.#isReadCommitted = request.isolationLevel === READ_COMMITTED
+    this.#maxBytes = Math.max(0, Math.min(request.maxBytes, context.config.fetchMaxBytes))
+    this.#minBytes = Math.min(request.minBytes, this.#maxBytes)
+    this.#deadlineMs = context.clock.monotonic() + request.maxWaitMs
+  }
+
+  start(): Response | Promise<Response> {
+    const read = this.#look()
+    if (read instanceof Promise) return read.then(found => (this.#isEnough(found) ? this.#answer(found) : this.#wait(found)))
+    return this.#isEnough(read) ? this.#answer(read) : this.#wait(read)
+  }
+
+  #look(): FetchRead | Promise<FetchRead> {
+    const { replicas } = this.#context
+    const read = new FetchRead({
+      replicas,
+      image: this.#context.image(),
+      usesTopicIds: this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
+      isReadCommitted: this.#isReadCommitted,
+      replicaId: this.#replicaId,
+    })
+    return read.run(this.#plan.targets, this.#call.reserveResponse(this.#maxBytes))
+  }
+
+  #isEnough(read: FetchRead): boolean {
+    return (
+      read.isUrgent ||
+      read.sizeBytes >= this.#minBytes ||
+      this.#plan.targets.length === 0 ||
+      this.#context.clock.monotonic() >= this.#deadlineMs ||
+      this.#call.signal.aborted
+    )
+  }
+
+  async #wait(found: FetchRead): Promise<Response> {
+    let read = found
+    do {
+      if (!(await this.#park(read))) break
+      read = await this.#look()
+    } while (!this.#isEnough(read))
+    return this.#answer(read)
+  }
+
+  /** Resolves when another look is worth it; false when there is no room to wait and what was found must do. */
+  async #park(read: FetchRead): Promise<boolean> {
+    const { replicas, clock } = this.#context
+    const parked = new ParkedFetch(this.#minBytes - read.sizeBytes, replicas.parkingLimit)
+    for (let at = 0; at < read.leaders.length; at++) {
+      const leader = read.leaders[at]!
+      const fetched = read.partitions[at]!
+      // A read that waited for the disk may have missed an append, and nobody would wake us for it.
+      if (leader.highWatermark !== fetched.highWatermark || leader.lastStableOffset !== fetched.lastStableOffset) {
+        parked.wake()
+        return true
+      }
+      const roomBytes = this.#plan.targets[at]!.maxBytes - sizeOf(fetched)
+      if (roomBytes > 0 && !parked.watch(leader.watchers, roomBytes)) return false
+    }
+    this.#call.reserveResponse(0)
+    await parked.park(clock, this.#deadlineMs - clock.monotonic(), this.#call.signal)
+    return true
+  }
+
+  #answer(read: FetchRead): Response {
+    this.#call.reserveResponse(read.sizeBytes)
+    const plan = this.#plan
+    if (plan.kind === 'incremental' && !this.#context.fetchSessions.isCurrent(plan)) {
+      return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: plan.session.id, responses: [] }
+    }
+    const hints = new LeaderHints(this.#call.connection.listenerName)
+    const responses: ResponseTopic[] = []
+    for (let at = 0; at < plan.targets.length; at++) {
+      const target = plan.targets[at]!
+      const fetched = read.partitions[at]!
+      this.#adapt(target, fetched, hints)
+      if (plan.kind !== 'incremental' || isNews(target, fetched)) addTo(responses, target, fetched)
+      if (plan.kind === 'incremental' && fetched.records.length > 0) plan.session.moveToEnd(target)
+      target.highWatermark = fetched.highWatermark
+      target.logStartOffset = fetched.logStartOffset
+    }
+    const { endpoints } = hints
+    return {
+      errorCode: ErrorCode.NONE,
+      sessionId: this.#sessionId(),
+      responses,
+      nodeEndpoints: endpoints.length === 0 ? undefined : endpoints,
+    }
+  }
+
+  #sessionId(): number {
+    const plan = this.#plan
+    if (plan.kind === 'incremental') return plan.session.id
+    if (plan.kind === 'sessionless') return INVALID_SESSION_ID
+    const usesTopicIds = this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
+    return this.#context.fetchSessions.open(plan.targets, usesTopicIds, this.#replicaId >= 0)?.id ?? INVALID_SESSION_ID
+  }
+
+  /** What the version of the request makes of an error. */
+  #adapt(target: FetchTarget, fetched: FetchedPartition, hints: LeaderHints): void {
+    const { apiVersion } = this.#call
+    const { errorCode } = fetched
+    if (errorCode === ErrorCode.KAFKA_STORAGE_ERROR && apiVersion <= LAST_VERSION_WITHOUT_STORAGE_ERROR) {
+      fetched.errorCode = ErrorCode.NOT_LEADER_OR_FOLLOWER
+    }
+    if (apiVersion < FIRST_VERSION_WITH_HINTS) return
+    if (errorCode === ErrorCode.NOT_LEADER_OR_FOLLOWER || errorCode === ErrorCode.FENCED_LEADER_EPOCH) {
+      fetched.currentLeader = hints.add(this.#context.image(), target.topicId, target.partition)
+    }
+  }
+}
+
+/** Whether an incremental answer must mention the partition. */
+function isNews(target: FetchTarget, fetched: FetchedPartition): boolean {
+  return (
+    fetched.records.length > 0 ||
+    fetched.errorCode !== ErrorCode.NONE ||
+    fetched.divergingEpoch !== undefined ||
+    fetched.highWatermark !== target.highWatermark ||
+    fetched.logStartOffset !== target.logStartOffset
+  )
+}
+
+/** Neighbours of one topic share an entry; the order of the targets stays. */
+function addTo(responses: ResponseTopic[], target: FetchTarget, fetched: FetchedPartition): void {
+  const last = responses[responses.length - 1]
+  if (last !== undefined && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(fetched)
+  else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [fetched] })
+}

@@ -1,0 +1,243 @@
+// Produce (0), v3-13. Appends record batches, one for each partition named.
+// - acks=0 answers nothing and closes the connection on any error; acks=1 answers when the batch is stored under the topic's flush
+//   policy, acks=all when the high watermark has passed it. Others: INVALID_REQUIRED_ACKS.
+// - Topics by name (v3-12: UNKNOWN_TOPIC_OR_PARTITION) or by id (v13: UNKNOWN_TOPIC_ID). Every partition has its own error.
+// - A batch that an idempotent producer sends again is answered as a success with its first offset.
+// - Errors that depend on the client's knowledge: zstd before v7 is UNSUPPORTED_COMPRESSION_TYPE; internal topics are refused to all
+//   but Kafka's own admin client id; v10 and later name the right leader (KIP-951).
+// - A partition named twice gets both batches, in order, and two answers; Kafka keeps the last one only and says nothing of the first.
+// - Null records are INVALID_RECORD; Kafka fails with UNKNOWN_SERVER_ERROR.
+// - Gap: transactions (KIP-98, KIP-890). A transactional batch is refused as one outside of a transaction, INVALID_TXN_STATE; without
+//   a transactional id TRANSACTIONAL_ID_AUTHORIZATION_FAILED for the whole request.
+import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
+import { isInternalTopic, type MetadataImage, type TopicImage } from '../metadata/image.ts'
+import { ErrorCode, errorName } from '../protocol/errors.ts'
+import { Produce, type ProduceRequest } from '../protocol/messages/produce.ts'
+import type { ResponseInit } from '../protocol/schema.ts'
+import { compressionOf, HEADER_SIZE, isCompressionKnown, isTransactional } from '../records/batch.ts'
+import { LeaderClosedError, type AppendResult, type Leader } from '../replication/leader.ts'
+import { StorageError } from '../storage/storage-error.ts'
+import type { Context } from './context.ts'
+import { handler, type Call } from './handler.ts'
+import { LeaderHints, type LeaderHint } from './leader-hints.ts'
+
+const ADMIN_CLIENT_ID = '__admin_client'
+const FIRST_VERSION_WITH_ZSTD = 7
+const FIRST_VERSION_WITH_HINTS = 10
+const FIRST_VERSION_WITH_TOPIC_IDS = 13
+
+type Response = ResponseInit<typeof Produce>
+
+/** The answer for one partition: made as a failure, completed as things go well. */
+type PartitionResponse = {
+  index: number
+  errorCode: ErrorCode
+  baseOffset: number
+  logAppendTimeMs: number
+  logStartOffset: number
+  recordErrors: { batchIndex: number; batchIndexErrorMessage: string | null }[]
+  errorMessage: string | null
+  currentLeader: LeaderHint | undefined
+}
+
+export const produce = handler(Produce, (request, context, call) => {
+  const run = new ProduceRun(request, context, call)
+  return run.start()
+})
+
+class ProduceRun {
+  readonly #request: ProduceRequest
+  readonly #context: Context
+  readonly #call: Call
+  readonly #image: MetadataImage
+  readonly #pending: Promise<void>[] = []
+  readonly #responses: { name: string; topicId: Uuid; partitionResponses: PartitionResponse[] }[] = []
+  #hints: LeaderHints | null = null
+
+  constructor(request: ProduceRequest, context: Context, call: Call) {
+    this.#request = request
+    this.#context = context
+    this.#call = call
+    this.#image = context.image()
+  }
+
+  /** Stage one, for all partitions; what is left is to wait. */
+  start(): Response | null | Promise<Response | null> {
+    const nowMs = this.#context.clock.now()
+    const refusal = refusalOfAll(this.#request)
+    for (const { name, topicId, partitionData } of this.#request.topicData) {
+      const topic = this.#topic(name, topicId)
+      const partitionResponses: PartitionResponse[] = []
+      for (const { index, records } of partitionData) {
+        const response = unanswered(index)
+        partitionResponses.push(response)
+        if (refusal !== ErrorCode.NONE) response.errorCode = refusal
+        else if (typeof topic === 'number') response.errorCode = topic
+        else this.#appendTo(topic, response, records, nowMs)
+      }
+      this.#responses.push({ name, topicId, partitionResponses })
+    }
+    if (this.#pending.length === 0) return this.#finish()
+    if (this.#pending.length === 1) return this.#pending[0]!.then(() => this.#finish())
+    return Promise.all(this.#pending).then(() => this.#finish())
+  }
+
+  #topic(name: string, topicId: Uuid): TopicImage | ErrorCode {
+    if (this.#call.apiVersion < FIRST_VERSION_WITH_TOPIC_IDS) {
+      return this.#image.topics.get(name) ?? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    const known = topicId === ZERO_UUID ? undefined : this.#image.topicNames.get(topicId)
+    if (known === undefined) return ErrorCode.UNKNOWN_TOPIC_ID
+    return this.#image.topics.get(known) ?? ErrorCode.UNKNOWN_TOPIC_ID
+  }
+
+  #appendTo(topic: TopicImage, response: PartitionResponse, records: Buffer | null, nowMs: number): void {
+    const { acks } = this.#request
+    if (topic.partitions[response.index] === undefined) {
+      response.errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      return
+    }
+    if (this.#isRefused(topic, response, records)) return
+    const leader = this.#context.replicas.leader(topic.topicId, response.index)
+    if (typeof leader === 'number') {
+      this.#fail(topic, response, leader)
+      return
+    }
+    const appended = leader.append(records!, acks, nowMs)
+    response.logStartOffset = leader.log.logStartOffset
+    if (appended.errorCode !== ErrorCode.NONE) {
+      refuse(response, appended)
+      return
+    }
+    response.errorCode = ErrorCode.NONE
+    response.baseOffset = appended.baseOffset
+    response.logAppendTimeMs = appended.logAppendTimeMs
+    const stage = this.#secondStage(topic, response, leader, appended)
+    if (stage !== null) this.#pending.push(stage)
+  }
+
+  /** What is wrong with a batch whoever leads its partition. */
+  #isRefused(topic: TopicImage, response: PartitionResponse, records: Buffer | null): boolean {
+    const { acks, transactionalId } = this.#request
+    const { apiVersion, clientId } = this.#call
+    if (acks !== 0 && acks !== 1 && acks !== -1) {
+      response.errorCode = ErrorCode.INVALID_REQUIRED_ACKS
+    } else if (records === null) {
+      response.errorCode = ErrorCode.INVALID_RECORD
+      response.errorMessage = 'The records of a partition must not be null'
+    } else if (apiVersion < FIRST_VERSION_WITH_ZSTD && isZstd(records)) {
+      response.errorCode = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
+      response.errorMessage = `Produce requests with version ${apiVersion} may not use zstd`
+    } else if (isTransactionalBatch(records)) {
+      response.errorCode = ErrorCode.INVALID_TXN_STATE
+      response.errorMessage = `This broker does not serve transactions yet (transactional id '${transactionalId}')`
+    } else if (isInternalTopic(topic.name) && clientId !== ADMIN_CLIENT_ID) {
+      response.errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION
+      response.errorMessage = `Cannot append to internal topic ${topic.name}`
+    } else {
+      return false
+    }
+    return true
+  }
+
+  #secondStage(
+    topic: TopicImage,
+    response: PartitionResponse,
+    leader: Leader,
+    appended: AppendResult,
+  ): Promise<void> | null {
+    const isAll = this.#request.acks === -1
+    if (appended.stored === null) return isAll ? this.#awaitCommit(topic, response, leader, appended) : null
+    return appended.stored.then(
+      () => (isAll ? (this.#awaitCommit(topic, response, leader, appended) ?? undefined) : undefined),
+      (error: unknown) => {
+        response.baseOffset = response.logAppendTimeMs = -1
+        this.#fail(topic, response, errorCodeOf(error))
+      },
+    )
+  }
+
+  #awaitCommit(
+    topic: TopicImage,
+    response: PartitionResponse,
+    leader: Leader,
+    appended: AppendResult,
+  ): Promise<void> | null {
+    const outcome = leader.committed(appended.endOffset, this.#request.timeoutMs)
+    if (outcome === ErrorCode.NONE) return null
+    return Promise.resolve(outcome).then(errorCode => {
+      if (errorCode !== ErrorCode.NONE) this.#fail(topic, response, errorCode)
+    })
+  }
+
+  #fail(topic: TopicImage, response: PartitionResponse, errorCode: ErrorCode): void {
+    response.errorCode = errorCode
+    if (errorCode !== ErrorCode.NOT_LEADER_OR_FOLLOWER || this.#call.apiVersion < FIRST_VERSION_WITH_HINTS) return
+    this.#hints ??= new LeaderHints(this.#call.connection.listenerName)
+    response.currentLeader = this.#hints.add(this.#context.image(), topic.topicId, response.index)
+  }
+
+  #finish(): Response | null {
+    if (this.#request.acks === 0) {
+      const error = this.#firstError()
+      if (error !== null) this.#call.connection.close(`a Produce request with acks=0 failed: ${error}`)
+      return null
+    }
+    return { responses: this.#responses, nodeEndpoints: this.#hints === null ? undefined : this.#hints.endpoints }
+  }
+
+  #firstError(): string | null {
+    for (const { name, topicId, partitionResponses } of this.#responses) {
+      for (const { index, errorCode } of partitionResponses) {
+        if (errorCode !== ErrorCode.NONE) return `${errorName(errorCode)} for ${name || topicId}-${index}`
+      }
+    }
+    return null
+  }
+}
+
+function unanswered(index: number): PartitionResponse {
+  return {
+    index,
+    errorCode: ErrorCode.UNKNOWN_SERVER_ERROR,
+    baseOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: -1,
+    recordErrors: [],
+    errorMessage: null,
+    currentLeader: undefined,
+  }
+}
+
+function refuse(response: PartitionResponse, refused: AppendResult): void {
+  response.errorCode = refused.errorCode
+  response.errorMessage = refused.errorMessage
+  for (const { batchIndex, message } of refused.recordErrors) {
+    response.recordErrors.push({ batchIndex, batchIndexErrorMessage: message })
+  }
+}
+
+/** Transactional records need a transactional id, or nothing of the request is taken. */
+function refusalOfAll(request: ProduceRequest): ErrorCode {
+  if (request.transactionalId !== null) return ErrorCode.NONE
+  for (const { partitionData } of request.topicData) {
+    for (const { records } of partitionData) {
+      if (records !== null && isTransactionalBatch(records)) return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+    }
+  }
+  return ErrorCode.NONE
+}
+
+function isTransactionalBatch(records: Buffer): boolean {
+  return records.length >= HEADER_SIZE && isTransactional(records, 0)
+}
+
+function isZstd(records: Buffer): boolean {
+  return records.length >= HEADER_SIZE && isCompressionKnown(records, 0) && compressionOf(records, 0) === 'zstd'
+}
+
+function errorCodeOf(error: unknown): ErrorCode {
+  if (error instanceof StorageError) return ErrorCode.KAFKA_STORAGE_ERROR
+  if (error instanceof LeaderClosedError) return error.errorCode
+  throw error
+}
