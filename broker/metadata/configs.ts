@@ -1,9 +1,9 @@
 // Changes configurations: IncrementalAlterConfigs (KIP-339) and AlterConfigs as decisions on the metadata image. All changes of one
 // resource are made or none. The texts are Kafka's where it has one (ConfigAdminManager, ConfigurationControlManager). Not here: what
 // the keys mean (config/), and how they are described (config-entries.ts).
-import { brokerConfigs } from '../config/broker-config.ts'
+import { brokerConfigKey, unknownBrokerKey } from '../config/broker-keys.ts'
 import { checkValue, listOf, type ConfigKey } from '../config/config-key.ts'
-import { checkTopicConfigs, topicConfigs } from '../config/topic-config.ts'
+import { checkTopicConfigs, topicConfigKey } from '../config/topic-config.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { MetadataImage } from './image.ts'
 import type { MetadataRecord } from './records.ts'
@@ -36,15 +36,6 @@ export type AlterConfigsOptions = { readonly validateOnly: boolean }
 
 type Emit = (record: MetadataRecord) => void
 
-const topicKeys: ReadonlyMap<string, ConfigKey> = new Map(topicConfigs.map(key => [key.name, key]))
-const brokerKeys: ReadonlyMap<string, ConfigKey> = new Map(brokerConfigs.map(key => [key.name, key]))
-
-/** Null when a topic may have these configs, else what is wrong with them. */
-export function topicConfigProblem(configs: ReadonlyMap<string, string>): string | null {
-  for (const name of configs.keys()) if (!topicKeys.has(name)) return unknownKey('topic', name, topicKeys)
-  return checkTopicConfigs(configs)
-}
-
 /** One result for each resource, in the order of the request. */
 export function incrementalAlterConfigs(
   image: MetadataImage,
@@ -53,10 +44,10 @@ export function incrementalAlterConfigs(
   emit: Emit,
 ): AlteredResource[] {
   return alterEach(image, resources, options, emit, (resource, current) => {
-    const keys = keysOf(resource)
+    const keyOf = resource.resourceType === ResourceType.TOPIC ? topicConfigKey : brokerConfigKey
     const after = new Map(current)
     for (const { name, configOperation, value } of resource.configs) {
-      const problem = operate(after, keys, name, configOperation, value)
+      const problem = operate(after, keyOf(name), name, configOperation, value)
       if (problem !== null) return problem
     }
     return after
@@ -191,14 +182,10 @@ export function typeName(resourceType: number): string {
   return name ?? String(resourceType)
 }
 
-function keysOf(resource: ConfigResource): ReadonlyMap<string, ConfigKey> {
-  return resource.resourceType === ResourceType.TOPIC ? topicKeys : brokerKeys
-}
-
 /** Applies one operation to `configs`; returns why it cannot. */
 function operate(
   configs: Map<string, string>,
-  keys: ReadonlyMap<string, ConfigKey>,
+  key: ConfigKey | undefined,
   name: string,
   operation: number,
   value: string | null,
@@ -216,7 +203,6 @@ function operate(
   if (!isAppend && operation !== ConfigOperation.SUBTRACT) {
     return refuse(ErrorCode.INVALID_REQUEST, `Unknown operations type ${operation}`)
   }
-  const key = keys.get(name)
   // An unknown key is refused with what is close to it, like any other.
   if (key === undefined) {
     configs.set(name, value)
@@ -234,7 +220,7 @@ function operate(
 }
 
 function topicRefusal(after: ReadonlyMap<string, string>): Outcome | null {
-  const problem = topicConfigProblem(after)
+  const problem = checkTopicConfigs(after)
   return problem === null ? null : refuse(ErrorCode.INVALID_CONFIG, problem)
 }
 
@@ -247,9 +233,9 @@ function brokerRefusal(
   const perBroker: string[] = []
   for (const [name, value] of after) {
     if (before.get(name) === value) continue
-    const key = brokerKeys.get(name)
-    if (key === undefined) return refuse(ErrorCode.INVALID_CONFIG, unknownKey('broker', name, brokerKeys))
-    if (key.updateMode === undefined || key.updateMode === 'read-only') readOnly.push(name)
+    const key = brokerConfigKey(name)
+    if (key === undefined) return refuse(ErrorCode.INVALID_CONFIG, unknownBrokerKey(name))
+    if (key.isReadOnly) readOnly.push(name)
     else if (key.updateMode === 'per-broker' && brokerId === '') perBroker.push(name)
     const problem = checkValue(key, value)
     if (problem !== null) return refuse(ErrorCode.INVALID_CONFIG, problem)
@@ -263,36 +249,4 @@ function brokerRefusal(
     return refuse(ErrorCode.INVALID_REQUEST, problem)
   }
   return null
-}
-
-function unknownKey(what: string, name: string, keys: ReadonlyMap<string, ConfigKey>): string {
-  const shown = name.length > 100 ? `${name.slice(0, 100)}...` : name
-  const close = closest(name, keys.keys())
-  return `Unknown ${what} config name: ${shown}${close === null ? '' : `. Did you mean ${close}?`}`
-}
-
-/** The key that somebody probably meant: at most a few slips away, or with '_' for '.'. */
-function closest(name: string, keys: Iterable<string>): string | null {
-  if (name.length > 100) return null
-  const wanted = name.toLowerCase().replaceAll('_', '.').replaceAll('-', '.')
-  let best: string | null = null
-  let bestDistance = Math.min(4, Math.floor(wanted.length / 3) + 1)
-  for (const key of keys) {
-    const distance = editDistance(wanted, key)
-    if (distance < bestDistance) [best, bestDistance] = [key, distance]
-  }
-  return best
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i]
-    for (let j = 1; j <= b.length; j++) {
-      const change = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)
-      next.push(Math.min(change, row[j]! + 1, next[j - 1]! + 1))
-    }
-    row = next
-  }
-  return row[b.length]!
 }
