@@ -1,24 +1,18 @@
 #!/usr/bin/env bash
 # Installs the clients of test/clients, and Apache Kafka itself, outside the checkout, and prints where each part is as
-# `name=path` lines (all other output goes to stderr). The folder is named by the versions (poms, requirements.txt, go.mod,
-# package-lock.json), so a second run only looks. Usage: install.sh [kafka|kcat|python|java|go|node]...   (default: all)
-# FLOTILLA_CACHE names another folder than ~/.cache/flotilla.
+# `name=path` lines (all other output goes to stderr). Every folder is named by what it was made from (a pom, requirements.txt,
+# go.mod, package-lock.json, the sources of a program), so a second run only looks.
+# Usage: install.sh [kafka|kcat|python|java|go|node]...   (default: all). FLOTILLA_CACHE: a folder other than ~/.cache/flotilla.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=${FLOTILLA_CACHE:-$HOME/.cache/flotilla}
-layout=1 # raise it when a step below installs something else for the same versions
-digest() { cat "$@" | sha256sum | cut -c1-12; }
-
-versions=$( (echo $layout && cd "$here" && cat java/pom.xml java/tools-pom.xml python/requirements.txt go/go.mod go/go.sum \
-  node/package.json node/package-lock.json) | sha256sum | cut -c1-12)
-cache=$root/clients-$versions
+cache=${FLOTILLA_CACHE:-$HOME/.cache/flotilla}/clients
 log=$cache/install.log
 mkdir -p "$cache"
 
 # Two runs at once (the suite and the benchmark) take turns.
 if command -v flock > /dev/null; then
-  exec 9> "$root/.install-lock"
+  exec 9> "$cache/.lock"
   flock 9
 fi
 
@@ -28,49 +22,58 @@ fail() {
   exit 1
 }
 
-# step <name> <what it does, for people> <function>: runs the function once per cache folder.
-step() {
-  [ -e "$cache/.done-$1" ] && return
+# make <folder> <what it does, for people> <function>: runs the function, which fills the folder, unless it is there already.
+make() {
+  [ -e "$1/.complete" ] && return
   say "$2"
-  if ! ("$3") >> "$log" 2>&1 9>&-; then
+  rm -rf "$1" && mkdir -p "$1"
+  # Not as a condition of `if`: bash would go on after a failing line inside it.
+  set +e
+  (set -e && "$3" "$1") > "$log" 2>&1 9>&-
+  local code=$?
+  set -e
+  if [ $code != 0 ]; then
     tail -n 25 "$log" >&2
     fail "could not $2 (the whole output is in $log)"
   fi
-  touch "$cache/.done-$1"
+  touch "$1/.complete"
 }
 
-# need <command> <Debian packages> [<test>]: installs the packages when the command (or the test) is not there.
+digest() { cat "$@" | sha256sum | cut -c1-12; }
+
+# need <command> <Debian packages> [<test>]: installs the packages when the command is missing or the test fails.
 need() {
   if [ -n "${3:-}" ]; then eval "$3" > /dev/null 2>&1 && return; else command -v "$1" > /dev/null && return; fi
   local sudo=''
   [ "$(id -u)" = 0 ] || sudo='sudo -n'
   command -v apt-get > /dev/null || fail "$1 is missing, and there is no apt-get to install it with: install $2"
   say "install $2 with apt-get"
-  if ! { $sudo apt-get update -q=2 && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q=2 $2; } >> "$log" 2>&1 9>&-; then
+  # shellcheck disable=SC2086 # several packages
+  if ! { $sudo apt-get update -q=2 && DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -q=2 $2; } > "$log" 2>&1 9>&-; then
     tail -n 5 "$log" >&2
     fail "$1 is missing and apt-get could not install it: install $2"
   fi
 }
 
-jdk17='[ "$(javac -version 2>&1 | sed -E "s/javac ([0-9]+).*/\1/")" -ge 17 ]'
-
-copy_jars() { # <pom> <folder>
-  rm -rf "$2"
-  # A folder of its own for the pom: Maven may write next to it, and the checkout stays clean.
-  mkdir -p "$2" && cp "$1" "$2/pom.xml"
-  mvn -q -B -f "$2/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-    -DoutputDirectory="$2" -DincludeScope=runtime
+jars() { # <folder> <pom>
+  # A copy of the pom, because Maven may write next to it and the checkout stays clean.
+  cp "$2" "$1/pom.xml"
+  mvn -q -B -f "$1/pom.xml" org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+    -DoutputDirectory="$1" -DincludeScope=runtime
 }
-kafka_jars() { copy_jars "$here/java/pom.xml" "$cache/kafka"; }
-tools_jars() { copy_jars "$here/java/tools-pom.xml" "$cache/tools"; }
+kafka_jars() { jars "$1" "$here/java/pom.xml"; }
+tools_jars() { jars "$1" "$here/java/tools-pom.xml"; }
 
 install_kafka() {
-  need javac openjdk-17-jdk-headless "$jdk17"
+  need javac openjdk-17-jdk-headless '[ "$(javac -version 2>&1 | sed -E "s/javac ([0-9]+).*/\1/")" -ge 17 ]'
   need mvn maven
-  step kafka 'fetch Apache Kafka from Maven Central' kafka_jars
-  step tools "fetch Kafka's command line tools from Maven Central" tools_jars
-  echo "kafka=$cache/kafka"
-  echo "tools=$cache/tools"
+  kafka=$cache/kafka-$(digest "$here/java/pom.xml")
+  make "$kafka" 'fetch Apache Kafka from Maven Central' kafka_jars
+  local tools
+  tools=$cache/tools-$(digest "$here/java/tools-pom.xml")
+  make "$tools" "fetch Kafka's command line tools from Maven Central" tools_jars
+  echo "kafka=$kafka"
+  echo "tools=$tools"
 }
 
 install_kcat() {
@@ -79,45 +82,48 @@ install_kcat() {
 }
 
 python_venv() {
-  rm -rf "$cache/python"
-  python3 -m venv "$cache/python"
-  "$cache/python/bin/pip" install -q --no-input --only-binary :all: -r "$here/python/requirements.txt"
+  python3 -m venv "$1"
+  "$1/bin/pip" install -q --no-input --only-binary :all: -r "$here/python/requirements.txt"
 }
 install_python() {
   need python3 'python3 python3-venv' 'python3 -c "import ensurepip, venv"'
-  step python 'fetch confluent-kafka from PyPI' python_venv
-  echo "python=$cache/python/bin/python"
+  local python
+  python=$cache/python-$(digest "$here/python/requirements.txt")
+  make "$python" 'fetch confluent-kafka from PyPI' python_venv
+  echo "python=$python/bin/python"
 }
 
-java_compile() { rm -rf "$cache/java-$java_program" && javac -nowarn -d "$cache/java-$java_program" -cp "$cache/kafka/*" "$here"/java/*.java; }
+java_classes() { javac -nowarn -d "$1" -cp "$kafka/*" "$here"/java/*.java; }
 install_java() {
   install_kafka
-  java_program=$(digest "$here"/java/*.java)
-  step "java-$java_program" 'compile the Java program' java_compile
-  echo "java=$cache/java-$java_program"
+  local java
+  java=$cache/java-$(digest "$here"/java/pom.xml "$here"/java/*.java)
+  make "$java" 'compile the Java program' java_classes
+  echo "java=$java"
 }
 
-go_build() { cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$cache/go-$go_program/" ./franz ./sarama; }
+go_binaries() { cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$1/" ./franz ./sarama; }
 install_go() {
   command -v go > /dev/null || fail 'go is missing: install Go 1.21 or newer (it fetches the version that go.mod asks for)'
-  go_program=$(digest "$here"/go/*/*.go)
-  step "go-$go_program" 'fetch franz-go and sarama from the Go module proxy and build the Go programs' go_build
-  echo "franz=$cache/go-$go_program/franz"
-  echo "sarama=$cache/go-$go_program/sarama"
+  local go
+  go=$cache/go-$(digest "$here"/go/go.mod "$here"/go/go.sum "$here"/go/*/*.go)
+  make "$go" 'fetch franz-go and sarama from the Go module proxy and build the Go programs' go_binaries
+  echo "franz=$go/franz"
+  echo "sarama=$go/sarama"
 }
 
 node_modules() {
-  rm -rf "$cache/node" && mkdir -p "$cache/node"
-  cp "$here/node/package.json" "$here/node/package-lock.json" "$cache/node/"
-  cd "$cache/node" && npm ci --silent --no-audit --no-fund --ignore-scripts
+  cp "$here/node/package.json" "$here/node/package-lock.json" "$1/"
+  cd "$1" && npm ci --silent --no-audit --no-fund --ignore-scripts
 }
 install_node() {
   command -v npm > /dev/null || fail 'npm is missing: install Node.js with npm'
-  step node 'fetch kafkajs and @platformatic/kafka from the npm registry' node_modules
-  echo "node=$cache/node"
+  local node
+  node=$cache/node-$(digest "$here"/node/package.json "$here"/node/package-lock.json)
+  make "$node" 'fetch kafkajs and @platformatic/kafka from the npm registry' node_modules
+  echo "node=$node"
 }
 
-echo "cache=$cache"
 for part in "${@:-all}"; do
   case $part in
     kafka | kcat | python | java | go | node) "install_$part" ;;
