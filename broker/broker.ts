@@ -1,0 +1,334 @@
+// The composition root: builds every part of a broker by hand, in order, and stops them in the opposite order. The only file
+// that knows all parts. The process around it (configuration, signals, exit codes) is main.ts.
+import { join } from 'node:path'
+import { assert } from './base/assert.ts'
+import type { Clock } from './base/clock.ts'
+import type { Logger } from './base/log.ts'
+import type { Random } from './base/random.ts'
+import { tcpTransport, type Socket, type Transport } from './base/transport.ts'
+import { UserError } from './base/user-error.ts'
+import { randomUuid, type Uuid } from './base/uuid.ts'
+import type { Context } from './api/context.ts'
+import { Dispatcher } from './api/dispatch.ts'
+import { FetchSessions } from './api/fetch-session.ts'
+import { apis } from './api/index.ts'
+import { ProducerIds } from './api/producer-ids.ts'
+import { withDynamicConfig, type BrokerConfig, type ListenerConfig } from './config/broker-config.ts'
+import { topicConfig, type TopicConfig } from './config/topic-config.ts'
+import { serveHttp } from './http/server.ts'
+import { routes } from './http/index.ts'
+import { Controller } from './metadata/controller.ts'
+import { NotEligibleError, takeOffice } from './metadata/election/candidate.ts'
+import { openDurableEpoch } from './metadata/election/durable-epoch.ts'
+import { birthRecord, candidateId } from './metadata/election/election.ts'
+import { fileElection } from './metadata/election/file-election.ts'
+import type { Listener, MetadataImage, TopicImage } from './metadata/image.ts'
+import { metadataCodec } from './metadata/records.ts'
+import { createMetrics } from './metrics.ts'
+import { ErrorCode } from './protocol/errors.ts'
+import { partitionJournal } from './replication/partition-journal.ts'
+import { Replicas } from './replication/replicas.ts'
+import type { ConnectionShared } from './server/connection.ts'
+import { Connections } from './server/listener.ts'
+import { MemoryBound } from './server/memory-bound.ts'
+import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
+import { nodeFiles, type Files } from './storage/files.ts'
+import { defaultLogLimits, LogDirectory } from './storage/log-directory.ts'
+import { openRocksStore } from './storage/rocks-store.ts'
+
+export type BrokerParts = {
+  readonly config: BrokerConfig
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Logger
+  readonly transport?: Transport
+  readonly files?: Files
+}
+
+export type Broker = {
+  /** Where the first listener listens. */
+  readonly address: { readonly host: string; readonly port: number }
+  /** -1 when HTTP is off. */
+  readonly httpPort: number
+  readonly clusterId: string
+  /** Ends connections after what they have in progress, flushes, and leaves a clean directory. */
+  stop(): Promise<void>
+  /** Resolves when the log directory has failed: the broker then only serves reads from memory. */
+  readonly failed: Promise<Error>
+}
+
+// Kafka's reserved id of `__cluster_metadata` (Uuid.METADATA_TOPIC_ID).
+const METADATA_TOPIC_ID: Uuid = 'AAAAAAAAAAAAAAAAAAAAAQ'
+const METADATA_TOPIC = '__cluster_metadata'
+const END_CONNECTIONS_MS = 2_000
+/** The metadata log is bounded by snapshots, not by retention, and flushed whatever the broker's defaults say. */
+const METADATA_LOG_CONFIGS = new Map([
+  ['retention.ms', '-1'],
+  ['retention.bytes', '-1'],
+  ['flush.messages', '1'],
+])
+
+/** Starts a broker. Rejects with a UserError where a person can help: a taken port, a foreign or locked directory, a bad record. */
+export async function startBroker(parts: BrokerParts): Promise<Broker> {
+  const undo: (() => Promise<void> | void)[] = []
+  const stop = async (): Promise<void> => {
+    for (let step = undo.pop(); step !== undefined; step = undo.pop()) await step()
+  }
+  try {
+    return { ...(await build(parts, step => undo.push(step))), stop }
+  } catch (error) {
+    await stop().catch((cause: unknown) => parts.log.warn({ err: cause }, 'could not undo a start that failed'))
+    throw error
+  }
+}
+
+async function build(
+  parts: BrokerParts,
+  onStop: (step: () => Promise<void> | void) => void,
+): Promise<Omit<Broker, 'stop'>> {
+  const { config, clock, random, log } = parts
+  const doors = await openListeners(parts.transport ?? tcpTransport, config.listeners, onStop)
+  const { directory, logs } = await openStorage(parts, onStop)
+  const controller = await openController(parts, directory, logs)
+  const listeners = config.listeners.map((listener, i) => advertised(config, listener, doors.ports[i]!))
+  const registered = await controller.registerBroker({
+    brokerId: config.nodeId,
+    incarnation: randomUuid(random),
+    directoryId: directory.directoryId,
+    rack: config.rack,
+    listeners,
+    isFenced: false,
+    // Only a clean stop vouches for what relaxed topics had not flushed (rule C2).
+    previousBrokerEpoch: directory.isCleanStart ? (controller.image.brokers.get(config.nodeId)?.brokerEpoch ?? -1) : -1,
+  })
+  assert(registered.errorCode === ErrorCode.NONE, 'the only broker of a cluster may register')
+  const replicas = new Replicas({
+    clock,
+    log,
+    brokerId: config.nodeId,
+    logs,
+    topicConfig: topicConfigs(config),
+    exemptTopicIds: new Set([METADATA_TOPIC_ID]),
+  })
+  onStop(controller.subscribe(replicas.apply))
+  await replicas.removeStrays()
+  const context: Context = {
+    clock,
+    random,
+    log,
+    config,
+    brokerId: config.nodeId,
+    clusterId: directory.clusterId,
+    controller,
+    image: () => controller.image,
+    replicas,
+    logs,
+    fetchSessions: new FetchSessions({ clock, random, maxSessions: config.maxIncrementalFetchSessionCacheSlots }),
+    producerIds: new ProducerIds({
+      allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
+    }),
+    apis,
+  }
+  const httpPort = await serve(parts, context, doors, onStop)
+  log.info({ clusterId: directory.clusterId, nodeId: config.nodeId, listeners }, 'the broker serves')
+  const { host } = config.listeners[0]!
+  return {
+    address: { host: host === '' ? 'localhost' : host, port: doors.ports[0]! },
+    httpPort,
+    clusterId: directory.clusterId,
+    failed: new Promise(resolve => logs.onOffline(resolve)),
+  }
+}
+
+/** Sockets that came in before the broker can serve them wait in `held`. */
+type Doors = { readonly ports: readonly number[]; open(accept: (socket: Socket, listenerName: string) => void): void }
+
+/** Takes the ports first: a start that cannot have them must not touch the disk. */
+async function openListeners(
+  transport: Transport,
+  listeners: readonly ListenerConfig[],
+  onStop: (step: () => Promise<void> | void) => void,
+): Promise<Doors> {
+  const held: [Socket, string][] = []
+  let accept = (socket: Socket, listenerName: string): void => void held.push([socket, listenerName])
+  const ports: number[] = []
+  for (const { name, host, port } of listeners) {
+    const listening = await transport
+      .listen({ host: host === '' ? '::' : host, port }, socket => accept(socket, name))
+      .catch((cause: unknown) => Promise.reject(cannotListen(name, host, port, cause)))
+    onStop(() => listening.close())
+    ports.push(listening.port)
+  }
+  return {
+    ports,
+    open(serveSocket) {
+      accept = serveSocket
+      for (const [socket, name] of held.splice(0)) accept(socket, name)
+    },
+  }
+}
+
+async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void> | void) => void) {
+  const { config, clock, random, log, files = nodeFiles } = parts
+  const directory = await openDataDirectory(config.logDir, {
+    files,
+    random,
+    nodeId: config.nodeId,
+    ...(config.clusterId === null ? {} : { clusterId: config.clusterId }),
+  })
+  let isClean = false
+  onStop(() => directory.close(isClean))
+  const store = await openRocksStore(directory.storePath, {
+    files,
+    clock,
+    writeBufferBytes: config.rocksdbWriteBufferBytes,
+  })
+  onStop(() => store.close())
+  const limits = {
+    ...defaultLogLimits,
+    inlineLimitBytes: config.logInlineLimitBytes,
+    cacheBytes: config.logCacheBytes,
+    diskReserveBytes: config.diskReserveBytes,
+    retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
+    producerIdExpirationMs: config.producerIdExpirationMs,
+  }
+  const logs = await LogDirectory.open({ directory, store, files, clock, log, limits })
+  onStop(async () => {
+    await logs.close()
+    isClean = !logs.isOffline
+  })
+  return { directory, logs }
+}
+
+/** On one machine the election record is a file in the data directory, and this broker is the only candidate. */
+async function openController(parts: BrokerParts, directory: DataDirectory, logs: LogDirectory): Promise<Controller> {
+  const { config, clock, random, log } = parts
+  const existing = logs.log(METADATA_TOPIC_ID, 0)
+  const logConfig = topicConfig(METADATA_LOG_CONFIGS, config)
+  const metadataLog = existing ?? logs.create(METADATA_TOPIC_ID, 0, METADATA_TOPIC, logConfig)
+  metadataLog.configure(logConfig)
+  const hasEmptyLog = metadataLog.endOffset === 0
+  const election = fileElection(join(directory.path, 'election'), { clock, random })
+  const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch'))
+  // Born once, together with the directory: a record that is missing later has been lost, and takeOffice says so.
+  if (hasEmptyLog && durableEpoch.value === 0) await election.create(birthRecord(directory.clusterId))
+  const candidate = {
+    id: candidateId(config.nodeId, directory.directoryId),
+    incarnation: randomUuid(random),
+    clusterId: directory.clusterId,
+    hasEmptyLog,
+  }
+  const epoch = await takeOffice(election, candidate, durableEpoch, log).catch((cause: unknown) => {
+    throw cause instanceof NotEligibleError ? new UserError(cause.message) : cause
+  })
+  const journal = partitionJournal(metadataCodec, { clock, log: metadataLog, leaderEpoch: () => epoch })
+  return Controller.open({
+    journal,
+    random,
+    log,
+    config,
+    clusterId: directory.clusterId,
+    brokerId: config.nodeId,
+    epoch,
+  })
+}
+
+/** Opens the doors: from here on requests are answered. Returns the HTTP port, or -1. */
+async function serve(
+  { config, clock, log }: BrokerParts,
+  context: Context,
+  doors: Doors,
+  onStop: (step: () => Promise<void> | void) => void,
+): Promise<number> {
+  const metrics = createMetrics()
+  const dispatcher = new Dispatcher(context, metrics)
+  const shared: ConnectionShared = {
+    clock,
+    log,
+    dispatch: dispatcher.dispatch.bind(dispatcher),
+    limits: {
+      maxFrameBytes: config.socketRequestMaxBytes,
+      maxInFlight: config.connectionMaxRequests,
+      maxInFlightBytes: config.connectionMaxRequestBytes,
+      maxUnsentBytes: config.connectionMaxUnsentBytes,
+    },
+    requestBytes: new MemoryBound(config.queuedMaxRequestBytes),
+    responseBytes: new MemoryBound(config.responseMaxBytes),
+  }
+  const connections = new Connections(shared, {
+    maxConnections: config.maxConnections,
+    maxConnectionsPerIp: config.maxConnectionsPerIp,
+    maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
+    maxIdleMs: config.connectionsMaxIdleMs,
+  })
+  const { logs, controller } = context
+  metrics.observe({
+    connectionCount: () => connections.count,
+    partitionCount: () => controller.image.partitionCount,
+    isLogDirectoryOffline: () => logs.isOffline,
+    diskFreeBytes: () => logs.usableBytes,
+    requestMemoryBytes: () => shared.requestBytes.usedBytes,
+    responseMemoryBytes: () => shared.responseBytes.usedBytes,
+  })
+  onStop(() => endAll(connections, clock))
+  doors.open((socket, name) => connections.accept(socket, name))
+  if (config.httpPort < 0) return -1
+  const unready = () => (logs.isOffline ? 'the log directory has failed' : null)
+  const address = { host: config.httpHost, port: config.httpPort }
+  const http = await serveHttp(address, routes, { metrics, unready }).catch((cause: unknown) => {
+    throw cannotListen('HTTP', address.host, address.port, cause)
+  })
+  onStop(() => http.stop())
+  return http.port
+}
+
+/** Lets requests in progress end, for a moment; a consumer that waits for records does not need to be waited for. */
+function endAll(connections: Connections, clock: Clock): Promise<void> {
+  connections.end()
+  return new Promise(resolve => {
+    const deadlineMs = clock.monotonic() + END_CONNECTIONS_MS
+    const look = (): void => {
+      if (connections.count > 0 && clock.monotonic() < deadlineMs) return void clock.after(5, look)
+      connections.destroy()
+      resolve()
+    }
+    look()
+  })
+}
+
+/** A topic's configuration: its own over what was set while brokers run over what this one was started with. */
+function topicConfigs(config: BrokerConfig): (topic: TopicImage, image: MetadataImage) => TopicConfig {
+  let dynamic: MetadataImage['brokerConfigs'] | null = null
+  let inForce = config
+  return (topic, image) => {
+    if (image.brokerConfigs !== dynamic) {
+      dynamic = image.brokerConfigs
+      inForce = withDynamicConfig(config, dynamic)
+    }
+    return topicConfig(topic.configs, inForce)
+  }
+}
+
+function advertised(config: BrokerConfig, listener: ListenerConfig, port: number): Listener {
+  const found = config.advertisedListeners.find(({ name }) => name === listener.name) ?? listener
+  return {
+    name: listener.name,
+    host: found.host === '' ? 'localhost' : found.host,
+    port: found.port === 0 ? port : found.port,
+    securityProtocol: listener.securityProtocol,
+  }
+}
+
+function cannotListen(name: string, host: string, port: number, cause: unknown): UserError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
+  const where = `${host === '' ? '*' : host}:${port}`
+  if (code === 'EADDRINUSE') {
+    return new UserError(
+      `${name} cannot listen on ${where}: the port is taken`,
+      `stop what uses it, or choose another port`,
+    )
+  }
+  if (code === 'EACCES') return new UserError(`${name} may not listen on ${where}`, 'choose a port above 1023')
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new UserError(`${name} cannot listen on ${where}: ${reason}`, 'check `listeners`')
+}
