@@ -8,6 +8,11 @@ import { ProtocolError, Reader } from './reader.ts'
 import { isFlexible, type Api, type RequestInit, type RequestOf, type ResponseInit, type ResponseOf } from './schema.ts'
 import { refuse, refuseVersion, type Writer } from './writer.ts'
 
+// A topic without a name and without partitions takes three bytes of a frame and some thirty times that on the heap, so a peer
+// could make a hundred megabytes into more than this process has. No request that means something has a million elements;
+// responses come from brokers, which we trust, and may be larger.
+const MAX_REQUEST_ELEMENTS = 1 << 20
+
 type Decode = (reader: Reader) => unknown
 type Encode = (writer: Writer, value: unknown) => void
 type Codec = { decode: Decode | undefined; encode: Encode | undefined }
@@ -46,7 +51,7 @@ function decode(api: Api, direction: Direction, version: number, frame: Buffer, 
   const codec = codecOf(api, direction, version)
   codec.decode ??= compile<Decode>(decoderSource(api[direction], version, isFlexible(api, version)))
   try {
-    const reader = new Reader(frame, at)
+    const reader = new Reader(frame, at, direction === 'request' ? MAX_REQUEST_ELEMENTS : Infinity)
     const value = codec.decode(reader)
     reader.finish()
     return value

@@ -31,7 +31,7 @@ const INITIAL_BYTES = 512
  */
 export function readRequestHeader(frame: Buffer, lookup: (key: number) => Api | undefined): RequestHeader {
   try {
-    const reader = new Reader(frame, 0)
+    const reader = new Reader(frame, 0, 0)
     const apiKey = reader.int16()
     const apiVersion = reader.int16()
     const correlationId = reader.int32()
@@ -52,7 +52,7 @@ export function readResponseHeader(
   frame: Buffer,
 ): { correlationId: number; bodyAt: number } {
   try {
-    const reader = new Reader(frame, 0)
+    const reader = new Reader(frame, 0, 0)
     const correlationId = reader.int32()
     if (hasTaggedResponseHeader(api, version)) reader.skipTags()
     return { correlationId, bodyAt: reader.at }
@@ -71,10 +71,10 @@ export function encodeRequest<A extends Api>(
   body: RequestInit<A>,
 ): Buffer[] {
   const writer = new Writer(INITIAL_BYTES)
-  writer.int32(0, 'size')
-  writer.int16(api.key, 'api key')
-  writer.int16(version, 'version')
-  writer.int32(correlationId, 'correlation id')
+  writer.int32(0)
+  writer.int16(api.key)
+  writer.int16(version)
+  writer.int32(correlationId)
   writer.nullableString(clientId, 'client id')
   if (isFlexible(api, version)) writer.unsignedVarint(0)
   encodeRequestBody(api, version, body, writer)
@@ -89,8 +89,8 @@ export function encodeResponse<A extends Api>(
   body: ResponseInit<A>,
 ): Buffer[] {
   const writer = new Writer(INITIAL_BYTES)
-  writer.int32(0, 'size')
-  writer.int32(correlationId, 'correlation id')
+  writer.int32(0)
+  writer.int32(correlationId)
   if (hasTaggedResponseHeader(api, version)) writer.unsignedVarint(0)
   encodeResponseBody(api, version, body, writer)
   return finishFrame(writer)

@@ -7,7 +7,6 @@ import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 export class ProtocolError extends Error {}
 
 const EMPTY = Buffer.alloc(0)
-const TWO_TO_32 = 2 ** 32
 const MAX_STRING_BYTES = 0x7fff
 
 export class Reader {
@@ -15,48 +14,42 @@ export class Reader {
   at: number
   readonly end: number
 
-  constructor(frame: Buffer, at: number) {
+  #elementsLeft: number
+
+  /** `maxElements` is how many array elements the frame may have in all. */
+  constructor(frame: Buffer, at: number, maxElements: number) {
     this.frame = frame
     this.at = at
     this.end = frame.length
+    this.#elementsLeft = maxElements
     if (at > this.end) this.#refuse(`the body starts at byte ${at}`)
   }
 
-  bool(): boolean {
-    return this.int8() !== 0
+  /** Passes over `sizeBytes` and returns where they are; negative sizes are a caller's mistake. */
+  take(sizeBytes: number): number {
+    const { at } = this
+    if (sizeBytes > this.end - at) this.#refuse(`${sizeBytes} more bytes are needed`)
+    this.at = at + sizeBytes
+    return at
   }
 
-  int8(): number {
-    return (this.uint8() << 24) >> 24
+  uint8(): number {
+    return this.frame[this.take(1)]!
   }
 
   int16(): number {
-    return (this.uint16() << 16) >> 16
-  }
-
-  uint16(): number {
-    const at = this.#take(2)
-    return (this.frame[at]! << 8) | this.frame[at + 1]!
+    const at = this.take(2)
+    return (((this.frame[at]! << 8) | this.frame[at + 1]!) << 16) >> 16
   }
 
   int32(): number {
-    const at = this.#take(4)
+    const at = this.take(4)
     const { frame } = this
     return (frame[at]! << 24) | (frame[at + 1]! << 16) | (frame[at + 2]! << 8) | frame[at + 3]!
   }
 
-  /** Above 2^53 the nearest double. */
-  int64(): number {
-    const high = this.int32()
-    return high * TWO_TO_32 + (this.int32() >>> 0)
-  }
-
-  float64(): number {
-    return this.frame.readDoubleBE(this.#take(8))
-  }
-
   uuid(): Uuid {
-    const at = this.#take(16)
+    const at = this.take(16)
     const { frame } = this
     // Most ids that are sent are either set or all zero, and for the latter there is nothing to convert.
     for (let i = at; i < at + 16; i++) if (frame[i] !== 0) return frame.toString('base64url', at, at + 16)
@@ -138,7 +131,7 @@ export class Reader {
 
   /** Whether a nullable struct follows. */
   isPresent(): boolean {
-    return this.int8() >= 0
+    return this.uint8() < 0x80
   }
 
   /** The end of the tagged field of `sizeBytes` that starts here. */
@@ -165,31 +158,22 @@ export class Reader {
     if (this.at !== this.end) this.#refuse('bytes are left over')
   }
 
-  uint8(): number {
-    return this.frame[this.#take(1)]!
-  }
-
-  #take(sizeBytes: number): number {
-    const { at } = this
-    if (sizeBytes > this.end - at) this.#refuse(`${sizeBytes} more bytes are needed`)
-    this.at = at + sizeBytes
-    return at
-  }
-
   #text(length: number): string {
     if (length === 0) return ''
-    const at = this.#take(length)
+    const at = this.take(length)
     return this.frame.toString('utf8', at, at + length)
   }
 
   #slice(length: number): Buffer {
     if (length === 0) return EMPTY
-    const at = this.#take(length)
+    const at = this.take(length)
     return this.frame.subarray(at, at + length)
   }
 
   #checkLength(length: number, minElementBytes: number): number {
     if (length * minElementBytes > this.end - this.at) this.#refuse(`an array has ${length} elements`)
+    if (length > 0) this.#elementsLeft -= length
+    if (this.#elementsLeft < 0) this.#refuse('the arrays have too many elements')
     return length
   }
 

@@ -1,24 +1,27 @@
 // The bytes of one message in the making: a growing buffer for the small fields, and the chunks that were handed in (record
 // batches), which are passed on as they are and never copied. The order of calls is compile.ts's business.
-import { uuidBytes, ZERO_UUID, type Uuid } from '../base/uuid.ts'
+import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 
 /** A value that the message, or this version of it, cannot carry: whoever built it is at fault, not the peer. */
 export class EncodeError extends Error {}
 
-const TWO_TO_32 = 2 ** 32
+const UUID_LENGTH = 22
+const MIN_GROWTH = 512
+const SHORT = 24
 const MAX_STRING_BYTES = 0x7fff
 const MAX_FRAME_BYTES = 0x7fffffff
 
 export class Writer {
-  #buffer: Buffer
+  /** Where the small fields go; another one after it was too small. */
+  buffer: Buffer
   #at = 0
-  /** Where in #buffer the part starts that is not among the chunks yet. */
+  /** Where in `buffer` the part starts that is not among the chunks yet. */
   #start = 0
   readonly #chunks: Buffer[] = []
   #chunkBytes = 0
 
   constructor(initialSizeBytes: number) {
-    this.#buffer = Buffer.allocUnsafe(initialSizeBytes)
+    this.buffer = Buffer.allocUnsafe(initialSizeBytes)
   }
 
   /** All bytes written, in order. */
@@ -31,50 +34,40 @@ export class Writer {
     return this.#chunkBytes + this.#at - this.#start
   }
 
-  bool(value: boolean, field: string): void {
-    if (typeof value !== 'boolean') refuse(field, value, 'a boolean')
-    this.uint8(value ? 1 : 0)
+  /** Makes room for `sizeBytes` that the caller puts into `buffer` where this returns. */
+  reserve(sizeBytes: number): number {
+    const at = this.#at
+    if (at + sizeBytes > this.buffer.length) return this.#grow(sizeBytes)
+    this.#at = at + sizeBytes
+    return at
   }
 
-  int8(value: number, field: string): void {
-    if ((value << 24) >> 24 !== value) refuse(field, value, 'an int8')
-    this.uint8(value)
+  uint8(value: number): void {
+    const at = this.reserve(1)
+    this.buffer[at] = value
   }
 
-  int16(value: number, field: string): void {
-    if ((value << 16) >> 16 !== value) refuse(field, value, 'an int16')
-    this.#put16(value)
+  int16(value: number): void {
+    const at = this.reserve(2)
+    const { buffer } = this
+    buffer[at] = value >>> 8
+    buffer[at + 1] = value
   }
 
-  uint16(value: number, field: string): void {
-    if ((value & 0xffff) !== value) refuse(field, value, 'a uint16')
-    this.#put16(value)
-  }
-
-  int32(value: number, field: string): void {
-    if ((value | 0) !== value) refuse(field, value, 'an int32')
-    this.#put32(value)
-  }
-
-  int64(value: number, field: string): void {
-    if (!Number.isSafeInteger(value)) refuse(field, value, 'a safe integer')
-    const high = Math.floor(value / TWO_TO_32)
-    this.#put32(high)
-    this.#put32(value - high * TWO_TO_32)
-  }
-
-  float64(value: number, field: string): void {
-    if (typeof value !== 'number') refuse(field, value, 'a number')
-    const at = this.#reserve(8)
-    this.#at = this.#buffer.writeDoubleBE(value, at)
+  int32(value: number): void {
+    const at = this.reserve(4)
+    const { buffer } = this
+    buffer[at] = value >>> 24
+    buffer[at + 1] = value >>> 16
+    buffer[at + 2] = value >>> 8
+    buffer[at + 3] = value
   }
 
   uuid(value: Uuid, field: string): void {
-    if (typeof value !== 'string') refuse(field, value, 'a Uuid')
-    const at = this.#reserve(16)
-    if (value === ZERO_UUID) this.#buffer.fill(0, at, at + 16)
-    else this.#buffer.set(uuidBytes(value), at)
-    this.#at = at + 16
+    if (typeof value !== 'string' || value.length !== UUID_LENGTH) refuse(field, value, 'a Uuid')
+    const at = this.reserve(16)
+    if (value === ZERO_UUID) this.buffer.fill(0, at, at + 16)
+    else if (this.buffer.write(value, at, 16, 'base64url') !== 16) refuse(field, value, 'a Uuid')
   }
 
   unsignedVarint(value: number): void {
@@ -86,17 +79,21 @@ export class Writer {
   }
 
   string(value: string, field: string): void {
+    if (typeof value !== 'string') refuse(field, value, 'a string')
+    if (this.#shortAscii(value, 2, value.length)) return
     const length = stringBytes(value, field)
-    this.#put16(length)
+    this.int16(length)
     this.#text(value, length)
   }
 
   nullableString(value: string | null, field: string): void {
-    if (value === null) this.#put16(-1)
+    if (value === null) this.int16(-1)
     else this.string(value, field)
   }
 
   compactString(value: string, field: string): void {
+    if (typeof value !== 'string') refuse(field, value, 'a string')
+    if (this.#shortAscii(value, 1, value.length + 1)) return
     const length = stringBytes(value, field)
     this.unsignedVarint(length + 1)
     this.#text(value, length)
@@ -109,12 +106,12 @@ export class Writer {
 
   bytes(value: Uint8Array, field: string): void {
     checkBytes(value, field)
-    this.#put32(value.length)
+    this.int32(value.length)
     this.#copy(value)
   }
 
   nullableBytes(value: Uint8Array | null, field: string): void {
-    if (value === null) this.#put32(-1)
+    if (value === null) this.int32(-1)
     else this.bytes(value, field)
   }
 
@@ -130,12 +127,12 @@ export class Writer {
   }
 
   records(value: Buffer | readonly Buffer[], field: string): void {
-    this.#put32(recordsBytes(value, field))
+    this.int32(recordsBytes(value, field))
     this.#pass(value)
   }
 
   nullableRecords(value: Buffer | readonly Buffer[] | null, field: string): void {
-    if (value === null) this.#put32(-1)
+    if (value === null) this.int32(-1)
     else this.records(value, field)
   }
 
@@ -151,12 +148,12 @@ export class Writer {
 
   arrayLength(value: readonly unknown[], field: string): void {
     if (!Array.isArray(value)) refuse(field, value, 'an array')
-    this.#put32(value.length)
+    this.int32(value.length)
   }
 
   /** The length of an array, or that it is null. */
   nullableArrayLength(value: readonly unknown[] | null, field: string): void {
-    if (value === null) this.#put32(-1)
+    if (value === null) this.int32(-1)
     else this.arrayLength(value, field)
   }
 
@@ -182,55 +179,41 @@ export class Writer {
     const start = this.#start + begin
     const sizeBytes = this.#at - start
     if (sizeBytes < 0x80) {
-      this.#buffer[start - 1] = sizeBytes
+      this.buffer[start - 1] = sizeBytes
       return
     }
     // The size takes more than the one byte that was left for it: move the field up.
     const more = sizeBytes < 0x4000 ? 1 : sizeBytes < 0x200000 ? 2 : sizeBytes < 0x10000000 ? 3 : 4
-    this.#reserve(more)
+    this.reserve(more)
     const from = this.#start + begin
-    this.#buffer.copyWithin(from + more, from, from + sizeBytes)
+    this.buffer.copyWithin(from + more, from, from + sizeBytes)
     this.#at = from - 1
     this.unsignedVarint(sizeBytes)
     this.#at = from + more + sizeBytes
   }
 
-  uint8(value: number): void {
-    const at = this.#reserve(1)
-    this.#buffer[at] = value
-    this.#at = at + 1
-  }
-
-  #put16(value: number): void {
-    const at = this.#reserve(2)
-    const buffer = this.#buffer
-    buffer[at] = value >>> 8
-    buffer[at + 1] = value
-    this.#at = at + 2
-  }
-
-  #put32(value: number): void {
-    const at = this.#reserve(4)
-    const buffer = this.#buffer
-    buffer[at] = value >>> 24
-    buffer[at + 1] = value >>> 16
-    buffer[at + 2] = value >>> 8
-    buffer[at + 3] = value
-    this.#at = at + 4
+  /** Whether the string is short and of ASCII, and thus written, prefix and all. Most are, and then one loop is the fastest. */
+  #shortAscii(value: string, prefixBytes: number, prefix: number): boolean {
+    const { length } = value
+    if (length > SHORT) return false
+    const at = this.reserve(prefixBytes + length)
+    const { buffer } = this
+    buffer[at] = 0
+    buffer[at + prefixBytes - 1] = prefix
+    let all = 0
+    for (let i = 0, to = at + prefixBytes; i < length; i++, to++) all |= buffer[to] = value.charCodeAt(i)
+    if (all > 0x7f) this.#at = at
+    return all <= 0x7f
   }
 
   #text(value: string, length: number): void {
-    const at = this.#reserve(length)
-    const buffer = this.#buffer
-    if (length !== value.length || length > SHORT) buffer.write(value, at, length, 'utf8')
-    else for (let i = 0; i < length; i++) buffer[at + i] = value.charCodeAt(i)
-    this.#at = at + length
+    const at = this.reserve(length)
+    this.buffer.write(value, at, length, length === value.length ? 'latin1' : 'utf8')
   }
 
   #copy(value: Uint8Array): void {
-    const at = this.#reserve(value.length)
-    this.#buffer.set(value, at)
-    this.#at = at + value.length
+    const at = this.reserve(value.length)
+    this.buffer.set(value, at)
   }
 
   #pass(value: Buffer | readonly Buffer[]): void {
@@ -246,43 +229,27 @@ export class Writer {
   }
 
   #flush(): void {
-    this.#add(this.#buffer.subarray(this.#start, this.#at))
+    this.#add(this.buffer.subarray(this.#start, this.#at))
     this.#start = this.#at
   }
 
-  /** Makes room for `sizeBytes` and returns where. */
-  #reserve(sizeBytes: number): number {
-    if (this.#at + sizeBytes > this.#buffer.length) this.#grow(sizeBytes)
-    return this.#at
-  }
-
-  #grow(sizeBytes: number): void {
+  #grow(sizeBytes: number): number {
     const used = this.#at - this.#start
     if (used + sizeBytes > MAX_FRAME_BYTES) throw new EncodeError('a message is larger than 2 GiB')
-    const grown = Buffer.allocUnsafe(Math.max(2 * used, used + sizeBytes, MIN_GROWTH))
-    this.#buffer.copy(grown, 0, this.#start, this.#at)
-    this.#buffer = grown
+    const grown = Buffer.allocUnsafe(Math.max(4 * used, used + sizeBytes, MIN_GROWTH))
+    this.buffer.copy(grown, 0, this.#start, this.#at)
+    this.buffer = grown
     this.#start = 0
-    this.#at = used
+    this.#at = used + sizeBytes
+    return used
   }
 }
-
-// Up to this many characters a loop is faster than the call into the runtime.
-const SHORT = 32
-const MIN_GROWTH = 512
 
 /** The length of `value` in UTF-8. */
 function stringBytes(value: string, field: string): number {
-  if (typeof value !== 'string') refuse(field, value, 'a string')
-  const length = isShortAscii(value) ? value.length : Buffer.byteLength(value)
+  const length = Buffer.byteLength(value)
   if (length > MAX_STRING_BYTES) throw new EncodeError(`${field} has ${length} bytes, more than a string can have`)
   return length
-}
-
-function isShortAscii(value: string): boolean {
-  if (value.length > SHORT) return false
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return false
-  return true
 }
 
 function checkBytes(value: Uint8Array, field: string): void {
