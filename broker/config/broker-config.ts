@@ -236,24 +236,20 @@ export function brokerValue(config: Pick<BrokerConfig, 'explicit'>, name: string
 }
 
 /**
- * The configuration with values that were set while brokers run (IncrementalAlterConfigs): those of this broker before those of
- * all brokers before what `config` was started with. `explicit` stays what the broker was started with. Values must have been
- * checked; one that does not fit the others any more is left out and named in `refused`.
+ * The configuration with values that were set while brokers run (IncrementalAlterConfigs): those of this broker count before
+ * those of all brokers, before what `config` was started with. A value that may not change that way is left out and named in
+ * `refused`. `explicit` stays what the broker was started with.
  */
 export function withDynamicConfig(
   config: BrokerConfig,
   ofThisBroker: ReadonlyMap<string, string>,
   ofAllBrokers: ReadonlyMap<string, string>,
 ): { readonly config: BrokerConfig; readonly refused: readonly string[] } {
-  const merged = new Map([...config.explicit, ...ofAllBrokers, ...ofThisBroker])
-  const refused: string[] = []
-  for (const [name, text] of merged)
-    if ((ofThisBroker.has(name) || ofAllBrokers.has(name)) && !isChangeable(name, text)) {
-      refused.push(name)
-      const before = config.explicit.get(name)
-      if (before === undefined) merged.delete(name)
-      else merged.set(name, before)
-    }
+  const dynamic = [...ofAllBrokers, ...ofThisBroker]
+  const refused = dynamic.filter(([name, text]) => !isChangeable(name, text)).map(([name]) => name)
+  const applied = dynamic.filter(([name]) => !refused.includes(name))
+  if (applied.length === 0) return { config, refused }
+  const merged = new Map([...config.explicit, ...applied])
   return { config: { ...readBrokerConfig(merged, config), explicit: config.explicit }, refused }
 }
 

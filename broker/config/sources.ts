@@ -2,9 +2,8 @@
 // which of them counts: flags before environment before file before default. Pure; main.ts and the command line do the reading.
 import { brokerConfigs } from './broker-keys.ts'
 import { nearest } from './nearest.ts'
-import { parseProperties } from './properties.ts'
+import type { ParsedFile } from './properties.ts'
 import { brokerSynonyms } from './topic-defaults.ts'
-import { parseYamlFile } from './yaml-file.ts'
 
 /** Settings of one source, each with the place it was found at, for messages. */
 export type Source = {
@@ -16,14 +15,14 @@ export type Source = {
 /** A configuration file larger than this is none. */
 export const MAX_FILE_BYTES = 256 * 1024
 
-/** Reads a file's content; YAML when its name ends in .yaml or .yml, else server.properties. Problems name file and line. */
-export function fileSource(path: string, content: Uint8Array): Source {
+/** Reads a file's content with the parser for its syntax (properties.ts, yaml-file.ts). Problems name file and line. */
+export function fileSource(path: string, content: Uint8Array, parse: (text: string) => ParsedFile): Source {
   const fail = (problem: string): Source => ({ values: new Map(), problems: [`${path}: ${problem}`], warnings: [] })
   if (content.length > MAX_FILE_BYTES)
     return fail(`the file is larger than ${MAX_FILE_BYTES} bytes, so it is probably not a configuration file`)
   const text = decoded(content)
   if (text === null) return fail('the file is not text in UTF-8, so it is probably not a configuration file')
-  const { settings, problems } = /\.ya?ml$/i.test(path) ? parseYamlFile(text) : parseProperties(text)
+  const { settings, problems } = parse(text)
   const values = new Map<string, { text: string; origin: string; line: number }>()
   const warnings: string[] = []
   for (const { name, value, line } of settings) {
