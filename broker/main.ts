@@ -14,7 +14,7 @@ import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import { systemRandom } from './base/random.ts'
 import { UserError } from './base/user-error.ts'
-import { startBroker, type Broker } from './broker.ts'
+import type { Broker } from './broker.ts'
 import { brokerConfigKey } from './config/broker-keys.ts'
 import { parseBrokerConfig, type BrokerConfig } from './config/broker-config.ts'
 import { parseProperties, type ParsedFile } from './config/properties.ts'
@@ -125,6 +125,8 @@ async function serve(config: BrokerConfig, log: Logger, warnings: readonly strin
     throw reason
   })
   const stopped = onStopSignal(log)
+  // `flotilla up` uses this file without being a broker itself.
+  const { startBroker } = await import('./broker.ts')
   const broker = await startBroker({ config, clock: systemClock, random: systemRandom, log })
   broker.failed.then(
     error => log.error({ err: error }, 'the data directory has failed: restart the broker when its disk is well again'),
