@@ -13,10 +13,11 @@ import { Dispatcher } from './api/dispatch.ts'
 import { FetchSessions } from './api/fetch-session.ts'
 import { apis } from './api/index.ts'
 import { ProducerIds } from './api/producer-ids.ts'
-import { withDynamicConfig, type BrokerConfig, type ListenerConfig } from './config/broker-config.ts'
+import type { BrokerConfig, ListenerConfig } from './config/broker-config.ts'
 import { topicConfig, type TopicConfig } from './config/topic-config.ts'
 import { serveHttp } from './http/server.ts'
 import { routes } from './http/index.ts'
+import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
 import { NotEligibleError, takeOffice } from './metadata/election/candidate.ts'
 import { openDurableEpoch } from './metadata/election/durable-epoch.ts'
@@ -303,7 +304,7 @@ function topicConfigs(config: BrokerConfig): (topic: TopicImage, image: Metadata
   return (topic, image) => {
     if (image.brokerConfigs !== dynamic) {
       dynamic = image.brokerConfigs
-      inForce = withDynamicConfig(config, dynamic)
+      inForce = effectiveConfig(image, config.nodeId, config)
     }
     return topicConfig(topic.configs, inForce)
   }
