@@ -70,7 +70,7 @@ export const nodeFiles: Files = {
   replace,
   rename: (from, to) => call('rename', `${from} to ${to}`, done => fs.rename(from, to, done)),
   unlink: path => call('unlink', path, done => fs.unlink(path, unless('ENOENT', done))),
-  makeFolder: path => call('mkdir', path, done => fs.mkdir(path, { recursive: true }, error => done(error))),
+  makeFolder,
   removeFolder: path => call('rmdir', path, done => fs.rmdir(path, unless('ENOENT', done))),
   list: path => call('list', path, done => fs.readdir(path, done)),
   stat: path =>
@@ -179,6 +179,18 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
   }
   await nodeFiles.rename(temporary, path)
   await syncFolder(dirname(path))
+}
+
+// Not fs.mkdir with `recursive`: that one loops for ever where the parent exists and a folder still cannot be made (/proc).
+async function makeFolder(path: string): Promise<void> {
+  const make = (): Promise<void> => call('mkdir', path, done => fs.mkdir(path, unless('EEXIST', done)))
+  try {
+    await make()
+  } catch (error) {
+    if (!(error instanceof StorageError && error.code === 'ENOENT') || dirname(path) === path) throw error
+    await makeFolder(dirname(path))
+    await make()
+  }
 }
 
 async function syncFolder(path: string): Promise<void> {
