@@ -12,14 +12,23 @@ export type DurableEpoch = {
 
 export async function openDurableEpoch(path: string): Promise<DurableEpoch> {
   let value = await readEpoch(path)
+  // One write at a time, so that the last one on the disk is the highest.
+  let tail: Promise<void> = Promise.resolve()
+
+  async function write(epoch: number): Promise<void> {
+    if (epoch <= value) return
+    await writeEpoch(path, epoch)
+    value = epoch
+  }
+
   return {
     get value() {
       return value
     },
-    async raise(epoch) {
-      if (epoch <= value) return
-      await writeEpoch(path, epoch)
-      value = Math.max(value, epoch)
+    raise(epoch) {
+      const written = tail.then(() => write(epoch))
+      tail = written.catch(() => {})
+      return written
     },
   }
 }
