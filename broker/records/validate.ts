@@ -9,17 +9,18 @@
 //   MESSAGE_TOO_LARGE, which makes Java's producer split the batch.
 // - Records that Kafka would store and then fail to read back are refused: lengths in a compressed record that do not add up,
 //   bytes behind the end of a compressed stream. LZ4 frames with linked blocks, which Java cannot read, are rewritten.
+// - A batch that claims LogAppendTime is refused everywhere; Kafka takes it where the topic has CreateTime and no client sends it.
 // - Timestamps and producer ids beyond 2^53 are refused: no number here holds them. So are producer ids below -1, and transactional
 //   batches without a producer id, which Kafka refuses elsewhere.
 import { ErrorCode } from '../protocol/errors.ts'
 import * as batches from './batch.ts'
-import { HEADER_SIZE, MAGIC, NO_PRODUCER_ID, type BatchHeader, type TimestampType } from './batch.ts'
+import { HEADER_SIZE, LOG_OVERHEAD, MAGIC, NO_PRODUCER_ID, type BatchHeader, type TimestampType } from './batch.ts'
 import { TooLargeError } from './compression-errors.ts'
 import { compress, type Compression } from './compression.ts'
 import { hasLinkedBlocks } from './lz4.ts'
 import { decodeRecords, decompressRecords } from './record.ts'
 import { encodeRecords } from './record-writer.ts'
-import { NO_TIMESTAMP, scanRecords, type RecordError, type Scan, type ScanRules } from './scan.ts'
+import { scanRecords, type RecordError, type Scan, type ScanRules } from './scan.ts'
 
 export type { RecordError } from './scan.ts'
 
@@ -73,17 +74,8 @@ export function validateProduce(records: Buffer, limits: ProduceLimits, nowMs: n
     }
     at = 0
   }
-  const isLogAppendTime = batches.timestampType(batch, 0) === 'LogAppendTime'
-  const batchTimestamp = isLogAppendTime ? batches.maxTimestamp(batch, 0) : null
   const rules = scanRules(batch, limits, nowMs)
-  const scan = scanRecords(
-    bytes,
-    at,
-    batches.recordCount(batch, 0),
-    batches.baseTimestamp(batch, 0),
-    batchTimestamp,
-    rules,
-  )
+  const scan = scanRecords(bytes, at, batches.recordCount(batch, 0), batches.baseTimestamp(batch, 0), rules)
   if (scan.problem !== null) return refuse(ErrorCode.INVALID_RECORD, `The batch is malformed: ${scan.problem}.`)
   if (scan.errors.length > 0) return refuseRecords(scan)
   const target = limits.compressionType === 'producer' ? compression : limits.compressionType
@@ -95,79 +87,92 @@ export function validateProduce(records: Buffer, limits: ProduceLimits, nowMs: n
   return { errorCode: ErrorCode.NONE, batch, header: batches.readHeader(batch, 0) }
 }
 
-/** Exactly one batch, of a format that we know. Kafka ignores the beginning of a second one; so do we. */
+/** That there is a whole batch of magic 2 at the beginning. */
 function checkFrame(records: Buffer): ProduceRefusal | null {
   const { INVALID_RECORD, CORRUPT_MESSAGE } = ErrorCode
-  if (records.length < HEADER_SIZE_UP_TO_MAGIC)
-    return refuse(INVALID_RECORD, 'A produce request has one record batch for each partition.')
-  const size = batches.sizeOf(records, 0)
-  const magic = batches.magic(records, 0)
-  if (size < batches.LOG_OVERHEAD + MIN_BATCH_LENGTH)
-    return refuse(CORRUPT_MESSAGE, `The record batch claims a size of ${size} bytes.`)
-  if (magic < 0 || magic > MAGIC) return refuse(CORRUPT_MESSAGE, `The record batch has the unknown magic ${magic}.`)
+  const problem = frameProblem(records, 0)
+  if (problem !== null) return refuse(CORRUPT_MESSAGE, problem)
+  const size = records.length < LOG_OVERHEAD ? Infinity : batches.sizeOf(records, 0)
   if (size > records.length)
-    return refuse(INVALID_RECORD, `The record batch claims ${size} bytes and has ${records.length}.`)
+    return refuse(
+      INVALID_RECORD,
+      `A produce request has a whole record batch for each partition, not ${records.length} bytes.`,
+    )
+  const magic = batches.magic(records, 0)
   if (magic !== MAGIC)
-    return refuse(INVALID_RECORD, `The record batch has magic ${magic}; clients must send magic ${MAGIC}.`)
-  const rest = records.length - size
-  if (rest >= batches.LOG_OVERHEAD) {
-    const nextSize = batches.sizeOf(records, size)
-    if (nextSize < batches.LOG_OVERHEAD + MIN_BATCH_LENGTH)
-      return refuse(CORRUPT_MESSAGE, `A record batch claims a size of ${nextSize} bytes.`)
-    if (rest >= HEADER_SIZE_UP_TO_MAGIC) {
-      const nextMagic = batches.magic(records, size)
-      if (nextMagic < 0 || nextMagic > MAGIC)
-        return refuse(CORRUPT_MESSAGE, `A record batch has the unknown magic ${nextMagic}.`)
-      if (nextSize <= rest)
-        return refuse(INVALID_RECORD, 'A produce request has exactly one record batch for each partition.')
-    }
-  }
-  return null
+    return refuse(INVALID_RECORD, `Clients must send record batches of magic ${MAGIC}, not ${magic}.`)
+  return size < HEADER_SIZE ? refuse(CORRUPT_MESSAGE, `The record batch has ${size} bytes, less than a header.`) : null
 }
 
-/** The header of the whole batch of magic 2 that `batch` starts with. */
-function checkHeader(batch: Buffer, limits: ProduceLimits): ProduceRefusal | null {
+/** That there is no second batch. Kafka ignores the beginning of one; so do we. */
+function checkRest(records: Buffer, at: number): ProduceRefusal | null {
+  const problem = frameProblem(records, at)
+  if (problem !== null) return refuse(ErrorCode.CORRUPT_MESSAGE, problem)
+  const rest = records.length - at
+  if (rest < HEADER_SIZE_UP_TO_MAGIC || rest < batches.sizeOf(records, at)) return null
+  return refuse(ErrorCode.INVALID_RECORD, 'A produce request has exactly one record batch for each partition.')
+}
+
+/** What is impossible in the beginning of a batch of any magic; null for too few bytes to say. ByteBufferLogInputStream. */
+function frameProblem(records: Buffer, at: number): string | null {
+  const rest = records.length - at
+  if (rest < LOG_OVERHEAD) return null
+  const size = batches.sizeOf(records, at)
+  if (size < LOG_OVERHEAD + MIN_BATCH_LENGTH) return `A record batch claims a size of ${size} bytes.`
+  if (rest < HEADER_SIZE_UP_TO_MAGIC) return null
+  const magic = batches.magic(records, at)
+  return magic < 0 || magic > MAGIC ? `A record batch has the unknown magic ${magic}.` : null
+}
+
+/** The header of the whole batch of magic 2 that `records` starts with. */
+function checkHeader(records: Buffer, limits: ProduceLimits): ProduceRefusal | null {
   const { INVALID_RECORD, CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE } = ErrorCode
-  const size = batches.sizeOf(batch, 0)
-  if (size < HEADER_SIZE) return refuse(CORRUPT_MESSAGE, `The record batch has ${size} bytes, less than a header.`)
-  const isZstd = batches.isCompressionKnown(batch, 0) && batches.compressionOf(batch, 0) === 'zstd'
-  if (isZstd && limits.isZstdAllowed === false)
+  const isKnown = batches.isCompressionKnown(records, 0)
+  if (limits.isZstdAllowed === false && isKnown && batches.compressionOf(records, 0) === 'zstd')
     return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs version 7 of Produce.')
-  const baseOffset = batches.baseOffset(batch, 0)
+  const size = batches.sizeOf(records, 0)
+  const refusal = checkRest(records, size)
+  if (refusal !== null) return refusal
+  const baseOffset = batches.baseOffset(records, 0)
   if (baseOffset !== 0) return refuse(INVALID_RECORD, `The base offset of a produced batch is 0, not ${baseOffset}.`)
   const max = limits.maxMessageBytes
   if (size > max) return refuse(MESSAGE_TOO_LARGE, `The record batch has ${size} bytes; the topic accepts ${max}.`)
-  if (!batches.isCrcValid(batch, 0)) return refuse(CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
-  if (!batches.isCompressionKnown(batch, 0))
-    return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'The record batch has an unknown compression.')
-  const lastOffsetDelta = batches.lastOffset(batch, 0)
-  const count = batches.recordCount(batch, 0)
-  if (count <= 0 || lastOffsetDelta + 1 !== count)
-    return refuse(INVALID_RECORD, `The record batch claims ${count} records and offsets from 0 to ${lastOffsetDelta}.`)
-  if (batches.isControl(batch, 0)) return refuse(INVALID_RECORD, 'Clients may not write control records.')
+  if (!batches.isCrcValid(records, 0)) return refuse(CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
+  if (!isKnown) return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'The record batch has an unknown compression.')
+  const lastOffset = batches.lastOffset(records, 0)
+  const count = batches.recordCount(records, 0)
+  if (count <= 0 || lastOffset + 1 !== count)
+    return refuse(INVALID_RECORD, `The record batch claims ${count} records and offsets from 0 to ${lastOffset}.`)
+  if (batches.isControl(records, 0)) return refuse(INVALID_RECORD, 'Clients may not write control records.')
+  return checkProducer(records)
+}
+
+/** The fields of idempotent and transactional producers. */
+function checkProducer(batch: Buffer): ProduceRefusal | null {
   const producerId = batches.producerId(batch, 0)
   if (producerId < NO_PRODUCER_ID || producerId > Number.MAX_SAFE_INTEGER)
-    return refuse(INVALID_RECORD, `The record batch has the impossible producer id ${producerId}.`)
+    return refuse(ErrorCode.INVALID_RECORD, `The record batch has the impossible producer id ${producerId}.`)
   const baseSequence = batches.baseSequence(batch, 0)
   if (producerId !== NO_PRODUCER_ID && baseSequence < 0)
-    return refuse(INVALID_RECORD, `The record batch of producer ${producerId} has the sequence number ${baseSequence}.`)
+    return refuse(
+      ErrorCode.INVALID_RECORD,
+      `The record batch of producer ${producerId} has the sequence number ${baseSequence}.`,
+    )
   if (producerId === NO_PRODUCER_ID && batches.isTransactional(batch, 0))
-    return refuse(INVALID_RECORD, 'The record batch is transactional and has no producer id.')
+    return refuse(ErrorCode.INVALID_RECORD, 'The record batch is transactional and has no producer id.')
   return null
 }
 
 function scanRules(batch: Buffer, limits: ProduceLimits, nowMs: number): ScanRules {
-  const hasAppendTime = batches.timestampType(batch, 0) === 'LogAppendTime'
   const isCreateTime = limits.timestampType === 'CreateTime'
   const before = limits.timestampBeforeMaxMs < 0 ? Infinity : limits.timestampBeforeMaxMs
   const after = limits.timestampAfterMaxMs < 0 ? Infinity : limits.timestampAfterMaxMs
-  // Kafka takes a batch that claims to have been stamped by a broker if the topic keeps the producer's timestamps and it has one.
-  const isTypeRefused = hasAppendTime && !(isCreateTime && batches.maxTimestamp(batch, 0) !== NO_TIMESTAMP)
+  const isStamped = batches.timestampType(batch, 0) === 'LogAppendTime'
   return {
     isCompacted: limits.isCompacted,
     earliestTimestamp: isCreateTime ? Math.max(nowMs - before, Number.MIN_SAFE_INTEGER) : -Infinity,
     latestTimestamp: isCreateTime ? Math.min(nowMs + after, Number.MAX_SAFE_INTEGER) : Infinity,
-    timestampRefusal: isTypeRefused ? 'A producer may not set the timestamp type LogAppendTime.' : null,
+    timestampRefusal: isStamped ? 'A producer may not set the timestamp type LogAppendTime.' : null,
     // An answer that is not much longer than the request.
     maxErrors: 100 + Math.floor(batch.length / 64),
   }
