@@ -1,4 +1,4 @@
-// AlterClientQuotas (49), v0-1.
+// AlterClientQuotas (49, KIP-546). v1 flexible (KIP-482).
 import { api, array, bool, float64, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterClientQuotas = api({

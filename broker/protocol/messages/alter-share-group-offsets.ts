@@ -1,4 +1,4 @@
-// AlterShareGroupOffsets (91), v0-0.
+// AlterShareGroupOffsets (91, KIP-932).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterShareGroupOffsets = api({

@@ -1,4 +1,4 @@
-// AlterUserScramCredentials (51), v0-0.
+// AlterUserScramCredentials (51, KIP-554).
 import { api, array, bytes, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterUserScramCredentials = api({

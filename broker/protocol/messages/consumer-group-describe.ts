@@ -1,4 +1,4 @@
-// ConsumerGroupDescribe (69), v0-1.
+// ConsumerGroupDescribe (69, KIP-848). v1 whether a member speaks the classic protocol (KIP-1099).
 import {
   api,
   array,
@@ -45,7 +45,7 @@ export const ConsumerGroupDescribe = api({
         clientHost: string,
         subscribedTopicNames: array(string),
         subscribedTopicRegex: string.nullable().default(null),
-        assignment: assignment,
+        assignment,
         targetAssignment: assignment,
         memberType: int8.since(1).default(-1).ignorable(),
       }),

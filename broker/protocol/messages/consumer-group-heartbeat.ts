@@ -1,4 +1,5 @@
-// ConsumerGroupHeartbeat (68), v0-1.
+// ConsumerGroupHeartbeat (68): joins, leaves and keeps up with a consumer group whose assignment the coordinator makes
+// (KIP-848). v1 subscriptions by regular expression (KIP-848), and members choose their own ids (KIP-1082).
 import { api, array, int16, int32, string, struct, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 const topicPartitions = struct({ topicId: uuid, partitions: array(int32) })

@@ -1,4 +1,5 @@
-// CreateDelegationToken (38), v1-3.
+// CreateDelegationToken (38, KIP-48). v1 is the oldest that is left, v2 flexible (KIP-482), v3 tokens for somebody else
+// (KIP-373).
 import { api, array, bytes, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const CreateDelegationToken = api({

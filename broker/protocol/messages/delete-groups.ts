@@ -1,4 +1,5 @@
-// DeleteGroups (42), v0-3.
+// DeleteGroups (42, KIP-229). v1 throttles after the answer (KIP-219), v2 flexible (KIP-482), v3 error messages and
+// GROUP_DELETION_FAILED (KIP-1331).
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DeleteGroups = api({

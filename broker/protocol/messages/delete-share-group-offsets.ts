@@ -1,4 +1,4 @@
-// DeleteShareGroupOffsets (92), v0-0.
+// DeleteShareGroupOffsets (92, KIP-932).
 import { api, array, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DeleteShareGroupOffsets = api({

@@ -1,4 +1,4 @@
-// DeleteShareGroupState (86), v0-0.
+// DeleteShareGroupState (86): group coordinator to share coordinator, a share-partition ends (KIP-932).
 import { api, array, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DeleteShareGroupState = api({

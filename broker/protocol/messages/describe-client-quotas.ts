@@ -1,4 +1,4 @@
-// DescribeClientQuotas (48), v0-1.
+// DescribeClientQuotas (48, KIP-546). v1 flexible (KIP-482).
 import { api, array, bool, float64, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeClientQuotas = api({

@@ -1,4 +1,5 @@
-// DescribeCluster (60), v0-2.
+// DescribeCluster (60): id, controller and brokers (KIP-700). v1 brokers or controllers (KIP-919), v2 fenced brokers
+// (KIP-1073).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeCluster = api({

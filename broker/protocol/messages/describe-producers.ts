@@ -1,4 +1,4 @@
-// DescribeProducers (61), v0-0.
+// DescribeProducers (61): the producers that wrote to partitions, to find hanging transactions (KIP-664).
 import { api, array, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeProducers = api({

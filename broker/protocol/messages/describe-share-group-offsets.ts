@@ -1,4 +1,4 @@
-// DescribeShareGroupOffsets (90), v0-1.
+// DescribeShareGroupOffsets (90, KIP-932). v1 lag (KIP-1226).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeShareGroupOffsets = api({

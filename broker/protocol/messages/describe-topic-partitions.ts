@@ -1,4 +1,4 @@
-// DescribeTopicPartitions (75), v0-0.
+// DescribeTopicPartitions (75): topics page by page, with eligible leader replicas (KIP-966).
 import { api, array, bool, int16, int32, string, struct, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeTopicPartitions = api({

@@ -1,4 +1,4 @@
-// DescribeTransactions (65), v0-0.
+// DescribeTransactions (65, KIP-664).
 import { api, array, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeTransactions = api({

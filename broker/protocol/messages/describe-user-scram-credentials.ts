@@ -1,4 +1,4 @@
-// DescribeUserScramCredentials (50), v0-0.
+// DescribeUserScramCredentials (50): mechanisms and iterations, never secrets (KIP-554).
 import { api, array, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeUserScramCredentials = api({

@@ -1,4 +1,8 @@
-// Fetch (1), v4-18.
+// Fetch (1): reads record batches, for consumers and for followers. v4 is the oldest that is left (isolation level, KIP-98), v5
+// log start offset (KIP-107), v6 KAFKA_STORAGE_ERROR (KIP-112), v7 sessions (KIP-227), v8 throttles after the answer (KIP-219),
+// v9 leader epoch (KIP-320), v10 zstd (KIP-110), v11 rack and preferred replica (KIP-392), v12 flexible, cluster id, diverging
+// epoch (KIP-595), v13 topic ids for names (KIP-516), v14 OFFSET_MOVED_TO_TIERED_STORAGE (KIP-405), v15 replica epoch
+// (KIP-903), v16 addresses of new leaders (KIP-951), v17 directory id (KIP-853), v18 the follower's high watermark (KIP-1166).
 import {
   api,
   array,
@@ -13,6 +17,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../schema.ts'
+import { leaderIdAndEpoch, nodeEndpoints } from './leaders.ts'
 
 export const Fetch = api({
   key: 1,
@@ -42,9 +47,10 @@ export const Fetch = api({
         logStartOffset: int64.since(5).default(-1).ignorable(),
         partitionMaxBytes: int32,
         replicaDirectoryId: uuid.since(17).tagged(0).ignorable(),
+        // 2^63 - 1 stands for not known.
         highWatermark: int64
           .since(18)
-          .default(Number(2n ** 63n - 1n))
+          .default(2 ** 63)
           .tagged(1)
           .ignorable(),
       }),
@@ -72,9 +78,7 @@ export const Fetch = api({
         divergingEpoch: struct({ epoch: int32.default(-1), endOffset: int64.default(-1) })
           .since(12)
           .tagged(0),
-        currentLeader: struct({ leaderId: int32.default(-1), leaderEpoch: int32.default(-1) })
-          .since(12)
-          .tagged(1),
+        currentLeader: leaderIdAndEpoch.since(12).tagged(1),
         snapshotId: struct({ endOffset: int64.default(-1), epoch: int32.default(-1) })
           .since(12)
           .tagged(2),
@@ -83,9 +87,7 @@ export const Fetch = api({
         records: records.nullable(),
       }),
     }),
-    nodeEndpoints: array({ nodeId: int32, host: string, port: int32, rack: string.nullable().default(null) })
-      .since(16)
-      .tagged(0),
+    nodeEndpoints: nodeEndpoints.since(16).tagged(0),
   },
 })
 

@@ -1,4 +1,4 @@
-// GetTelemetrySubscriptions (71), v0-0.
+// GetTelemetrySubscriptions (71): which metrics a client should send (KIP-714).
 import { api, array, bool, int16, int32, int8, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const GetTelemetrySubscriptions = api({

@@ -1,4 +1,4 @@
-// IncrementalAlterConfigs (44), v0-1.
+// IncrementalAlterConfigs (44): sets, deletes, appends to and subtracts from single configs (KIP-339). v1 flexible (KIP-482).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const IncrementalAlterConfigs = api({

@@ -1,4 +1,4 @@
-// InitializeShareGroupState (83), v0-0.
+// InitializeShareGroupState (83): group coordinator to share coordinator, a share-partition begins (KIP-932).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const InitializeShareGroupState = api({

@@ -1,4 +1,5 @@
-// ListConfigResources (74), v0-1.
+// ListConfigResources (74): what has configs. v0 was ListClientMetricsResources (KIP-1000), v1 resources of any type
+// (KIP-1142).
 import { api, array, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ListConfigResources = api({

@@ -1,4 +1,4 @@
-// ListPartitionReassignments (46), v0-0.
+// ListPartitionReassignments (46): the moves that are under way (KIP-455).
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ListPartitionReassignments = api({

@@ -1,4 +1,4 @@
-// ListTransactions (66), v0-2.
+// ListTransactions (66, KIP-664). v1 by duration (KIP-994), v2 by a pattern of ids (KIP-1152).
 import { api, array, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ListTransactions = api({

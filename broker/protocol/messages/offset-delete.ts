@@ -1,4 +1,4 @@
-// OffsetDelete (47), v0-0.
+// OffsetDelete (47): forgets a group's positions (KIP-496). Never flexible.
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const OffsetDelete = api({

@@ -1,17 +1,9 @@
-// Produce (0), v3-13.
-import {
-  api,
-  array,
-  int16,
-  int32,
-  int64,
-  records,
-  string,
-  struct,
-  uuid,
-  type RequestOf,
-  type ResponseOf,
-} from '../schema.ts'
+// Produce (0): appends record batches to partitions. v3 is the oldest that is left (batches with transactional ids, KIP-98), v4
+// KAFKA_STORAGE_ERROR (KIP-112), v5 log start offset, v6 throttles after the answer (KIP-219), v7 zstd (KIP-110), v8 errors per
+// record (KIP-467), v9 flexible (KIP-482), v10 the new leader and its address in tags (KIP-951), v11 TRANSACTION_ABORTABLE
+// (KIP-890), v12 adds partitions to the transaction by itself (KIP-890), v13 topic ids for names (KIP-516).
+import { api, array, int16, int32, int64, records, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
+import { leaderIdAndEpoch, nodeEndpoints } from './leaders.ts'
 
 export const Produce = api({
   key: 0,
@@ -42,15 +34,11 @@ export const Produce = api({
           .since(8)
           .ignorable(),
         errorMessage: string.since(8).nullable().default(null).ignorable(),
-        currentLeader: struct({ leaderId: int32.default(-1), leaderEpoch: int32.default(-1) })
-          .since(10)
-          .tagged(0),
+        currentLeader: leaderIdAndEpoch.since(10).tagged(0),
       }),
     }),
     throttleTimeMs: int32.default(0),
-    nodeEndpoints: array({ nodeId: int32, host: string, port: int32, rack: string.nullable().default(null) })
-      .since(10)
-      .tagged(0),
+    nodeEndpoints: nodeEndpoints.since(10).tagged(0),
   },
 })
 

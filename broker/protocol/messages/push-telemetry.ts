@@ -1,4 +1,4 @@
-// PushTelemetry (72), v0-0.
+// PushTelemetry (72): a client's metrics (KIP-714).
 import { api, bool, bytes, int16, int32, int8, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const PushTelemetry = api({

@@ -1,4 +1,4 @@
-// ReadShareGroupState (84), v0-0.
+// ReadShareGroupState (84): share-partition leader to share coordinator, the state of deliveries (KIP-932).
 import { api, array, int16, int32, int64, int8, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ReadShareGroupState = api({

@@ -1,4 +1,4 @@
-// RenewDelegationToken (39), v1-2.
+// RenewDelegationToken (39, KIP-48). v1 is the oldest that is left, v2 flexible (KIP-482).
 import { api, bytes, int16, int32, int64, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const RenewDelegationToken = api({

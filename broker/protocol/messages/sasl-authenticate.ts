@@ -1,4 +1,4 @@
-// SaslAuthenticate (36), v0-2.
+// SaslAuthenticate (36): carries one SASL token (KIP-152). v1 when the session ends (KIP-368), v2 flexible (KIP-482).
 import { api, bytes, int16, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const SaslAuthenticate = api({

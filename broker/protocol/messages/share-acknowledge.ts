@@ -1,4 +1,5 @@
-// ShareAcknowledge (79), v1-2.
+// ShareAcknowledge (79): acknowledges records of a share group (KIP-932). v0 was early access and is gone; v2 renewal of locks
+// (KIP-1222).
 import {
   api,
   array,
@@ -13,6 +14,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../schema.ts'
+import { nodeEndpoints } from './leaders.ts'
 
 export const ShareAcknowledge = api({
   key: 79,
@@ -46,7 +48,7 @@ export const ShareAcknowledge = api({
         currentLeader: struct({ leaderId: int32, leaderEpoch: int32 }),
       }),
     }),
-    nodeEndpoints: array({ nodeId: int32, host: string, port: int32, rack: string.nullable().default(null) }),
+    nodeEndpoints,
   },
 })
 

@@ -1,4 +1,5 @@
-// ShareFetch (78), v1-2.
+// ShareFetch (78): acquires records for a member of a share group, and acknowledges earlier ones (KIP-932). v0 was early access
+// and is gone; v2 strict record limits (KIP-1206) and renewal of locks (KIP-1222).
 import {
   api,
   array,
@@ -14,6 +15,7 @@ import {
   type RequestOf,
   type ResponseOf,
 } from '../schema.ts'
+import { nodeEndpoints } from './leaders.ts'
 
 export const ShareFetch = api({
   key: 78,
@@ -54,11 +56,12 @@ export const ShareFetch = api({
         acknowledgeErrorCode: int16,
         acknowledgeErrorMessage: string.nullable().default(null),
         currentLeader: struct({ leaderId: int32, leaderEpoch: int32 }),
-        records: records,
+        // Kafka lets v0 only, which is gone, send null.
+        records,
         acquiredRecords: array({ firstOffset: int64, lastOffset: int64, deliveryCount: int16 }),
       }),
     }),
-    nodeEndpoints: array({ nodeId: int32, host: string, port: int32, rack: string.nullable().default(null) }),
+    nodeEndpoints,
   },
 })
 

@@ -1,4 +1,4 @@
-// ShareGroupDescribe (77), v1-1.
+// ShareGroupDescribe (77, KIP-932). v0 was early access and is gone.
 import { api, array, bool, int16, int32, string, struct, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 const topicPartitions = struct({ topicId: uuid, topicName: string, partitions: array(int32) })
@@ -31,7 +31,7 @@ export const ShareGroupDescribe = api({
         clientId: string,
         clientHost: string,
         subscribedTopicNames: array(string),
-        assignment: assignment,
+        assignment,
       }),
       authorizedOperations: int32.default(-2147483648),
     }),

@@ -1,4 +1,4 @@
-// ShareGroupHeartbeat (76), v1-1.
+// ShareGroupHeartbeat (76): joins, leaves and keeps up with a share group (KIP-932). v0 was early access and is gone.
 import { api, array, int16, int32, string, struct, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 const topicPartitions = struct({ topicId: uuid, partitions: array(int32) })

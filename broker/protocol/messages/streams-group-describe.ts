@@ -1,28 +1,6 @@
-// StreamsGroupDescribe (89), v0-1.
-import {
-  api,
-  array,
-  bool,
-  int16,
-  int32,
-  int64,
-  int8,
-  string,
-  struct,
-  uint16,
-  type RequestOf,
-  type ResponseOf,
-} from '../schema.ts'
-
-const keyValue = struct({ key: string, value: string })
-
-const topicInfo = struct({ name: string, partitions: int32, replicationFactor: int16, topicConfigs: array(keyValue) })
-
-const endpoint = struct({ host: string, port: uint16 })
-
-const taskOffset = struct({ subtopologyId: string, partition: int32, offset: int64 })
-
-const taskIds = struct({ subtopologyId: string, partitions: array(int32) })
+// StreamsGroupDescribe (89, KIP-1071). v1 the topology's description (KIP-1331) and the assignor (KIP-1357).
+import { api, array, bool, int16, int32, int8, string, struct, type RequestOf, type ResponseOf } from '../schema.ts'
+import { endpoint, keyValue, taskIds, taskOffset, topicInfo } from './streams.ts'
 
 const assignment = struct({ activeTasks: array(taskIds), standbyTasks: array(taskIds), warmupTasks: array(taskIds) })
 
@@ -90,7 +68,7 @@ export const StreamsGroupDescribe = api({
         clientTags: array(keyValue),
         taskOffsets: array(taskOffset),
         taskEndOffsets: array(taskOffset),
-        assignment: assignment,
+        assignment,
         targetAssignment: assignment,
         isClassic: bool,
       }),

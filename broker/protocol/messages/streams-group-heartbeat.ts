@@ -1,4 +1,5 @@
-// StreamsGroupHeartbeat (88), v0-1.
+// StreamsGroupHeartbeat (88): joins, leaves and keeps up with a streams group, whose tasks the coordinator assigns (KIP-1071).
+// v1 the recovery lag as an int64 (KIP-1071), and whether the topology's description is wanted (KIP-1331).
 import {
   api,
   array,
@@ -9,20 +10,10 @@ import {
   int8,
   string,
   struct,
-  uint16,
   type RequestOf,
   type ResponseOf,
 } from '../schema.ts'
-
-const keyValue = struct({ key: string, value: string })
-
-const topicInfo = struct({ name: string, partitions: int32, replicationFactor: int16, topicConfigs: array(keyValue) })
-
-const taskIds = struct({ subtopologyId: string, partitions: array(int32) })
-
-const endpoint = struct({ host: string, port: uint16 })
-
-const taskOffset = struct({ subtopologyId: string, partition: int32, offset: int64 })
+import { endpoint, keyValue, taskIds, taskOffset, topicInfo } from './streams.ts'
 
 const status = struct({ statusCode: int8, statusDetail: string })
 

@@ -1,4 +1,4 @@
-// UnregisterBroker (64), v0-0.
+// UnregisterBroker (64): forgets a broker that is gone (KIP-631).
 import { api, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const UnregisterBroker = api({

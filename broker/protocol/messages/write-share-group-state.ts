@@ -1,4 +1,5 @@
-// WriteShareGroupState (85), v0-1.
+// WriteShareGroupState (85): share-partition leader to share coordinator, changes of that state (KIP-932). v1 how many
+// deliveries are complete (KIP-1226).
 import { api, array, int16, int32, int64, int8, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const WriteShareGroupState = api({
