@@ -208,10 +208,15 @@ type Done<T> = (error: Error | null, value?: T) => void
 function call<T = void>(operation: string, path: string, run: (done: Done<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     run((error, value) => {
-      if (error) reject(new StorageError(`${operation} ${path}: ${error.message}`, { cause: error }))
+      if (error) reject(new StorageError(`${operation} ${path}: ${reasonOf(error)}`, { cause: error }))
       else resolve(value as T)
     })
   })
+}
+
+// "ENOSPC: no space left on device, write": what follows the comma repeats what we say ourselves.
+function reasonOf(error: Error): string {
+  return error.message.replace(/, [a-z]+( '.*')?$/, '')
 }
 
 function unless(code: string, done: Done<void>): (error: NodeJS.ErrnoException | null) => void {
