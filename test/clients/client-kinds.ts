@@ -1,0 +1,164 @@
+// The clients of the suite: how each is started, what it can do, and where it reports a mistake in its own way. Every
+// exception from "all clients see the same" is here, with its reason.
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { nodeBinary } from './flotilla.ts'
+import { pathOf } from './installation.ts'
+import { startKcat } from './kcat.ts'
+import { startProgram } from './program.ts'
+import type { Client, Compression } from './program.ts'
+
+/** What not every client can do. */
+export type Ability =
+  | 'administration'
+  | 'validateOnly'
+  | 'own timestamps'
+  | 'null headers'
+  | 'max-timestamp'
+  | 'errors of unknown topics when reading'
+  | 'unknown partitions'
+
+/** Mistakes that some clients report in a way of their own. */
+export type Mistake = 'produce to an unknown topic' | 'produce to an unknown partition' | 'read out of range'
+
+export type ClientKind = {
+  readonly name: string
+  start(installation: ReadonlyMap<string, string>, bootstrap: string): Client
+  readonly compressions: readonly Compression[]
+  /** Abilities it lacks -> why. */
+  readonly cannot: Partial<Record<Ability, string>>
+  /** What it reports instead of Kafka's error code (null: nothing with a code) -> why. */
+  readonly reports: Partial<Record<Mistake, { code: number | null; because: string }>>
+  /** The offset it gives for a time after the last record; Kafka's answer is -1. */
+  readonly afterLast: 'none' | 'end offset'
+}
+
+const ALL: readonly Compression[] = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+
+const kcat: ClientKind = {
+  name: 'kcat',
+  start: (installation, bootstrap) => startKcat(pathOf(installation, 'kcat'), bootstrap),
+  compressions: ALL,
+  cannot: {
+    administration: 'it reads and writes only',
+    'own timestamps': 'it has no option for the timestamp of a record',
+    'max-timestamp': 'its query mode takes timestamps only',
+  },
+  reports: {
+    'produce to an unknown partition': {
+      code: null,
+      because: 'librdkafka finds it in the metadata: "Local: Unknown partition"',
+    },
+  },
+  afterLast: 'none',
+}
+
+const confluentKafka: ClientKind = {
+  name: 'confluent-kafka',
+  start: (installation, bootstrap) =>
+    startProgram('confluent-kafka', [pathOf(installation, 'python'), here('python/client.py')], bootstrap),
+  compressions: ALL,
+  cannot: {},
+  reports: {
+    'produce to an unknown partition': {
+      code: -190,
+      because: 'librdkafka finds it in the metadata: _UNKNOWN_PARTITION',
+    },
+    'read out of range': { code: -140, because: 'librdkafka reports _AUTO_OFFSET_RESET, with the text of the code' },
+  },
+  afterLast: 'none',
+}
+
+const kafkaClients: ClientKind = {
+  name: 'kafka-clients',
+  start(installation, bootstrap) {
+    const classPath = `${pathOf(installation, 'java')}:${join(pathOf(installation, 'kafka'), '*')}`
+    return startProgram(
+      'kafka-clients',
+      ['java', '-XX:TieredStopAtLevel=1', '-Xmx512m', '-cp', classPath, 'Client'],
+      bootstrap,
+    )
+  },
+  compressions: ALL,
+  cannot: {
+    'errors of unknown topics when reading': 'its consumer waits for the topic to appear',
+  },
+  reports: {
+    'produce to an unknown topic': {
+      code: 7,
+      because: 'its producer waits max.block.ms for metadata: a TimeoutException',
+    },
+    'produce to an unknown partition': {
+      code: 7,
+      because: 'its producer waits max.block.ms for the partition: a TimeoutException',
+    },
+  },
+  afterLast: 'none',
+}
+
+const franzGo: ClientKind = {
+  name: 'franz-go',
+  start: (installation, bootstrap) => startProgram('franz-go', [pathOf(installation, 'franz')], bootstrap),
+  compressions: ALL,
+  cannot: {},
+  reports: {
+    'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
+  },
+  afterLast: 'end offset',
+}
+
+const sarama: ClientKind = {
+  name: 'sarama',
+  start: (installation, bootstrap) => startProgram('sarama', [pathOf(installation, 'sarama')], bootstrap),
+  compressions: ALL,
+  cannot: {},
+  reports: {
+    'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
+  },
+  afterLast: 'none',
+}
+
+const nodeProgram = (name: string, file: string): ClientKind['start'] => {
+  return (installation, bootstrap) =>
+    startProgram(name, [nodeBinary(), '--no-warnings', here(`node/${file}`), pathOf(installation, 'node')], bootstrap)
+}
+
+const kafkajs: ClientKind = {
+  name: 'kafkajs',
+  start: nodeProgram('kafkajs', 'kafkajs.mjs'),
+  compressions: ALL,
+  cannot: {
+    'null headers': 'its encoder throws a TypeError',
+    'max-timestamp': 'it only asks for the first and the last offset and for timestamps',
+  },
+  reports: {
+    'produce to an unknown partition': {
+      code: null,
+      because: 'it sends nothing and then misses the answer: a TypeError',
+    },
+  },
+  afterLast: 'end offset',
+}
+
+const platformatic: ClientKind = {
+  name: '@platformatic/kafka',
+  start: nodeProgram('@platformatic/kafka', 'platformatic.mjs'),
+  compressions: ALL,
+  cannot: {
+    validateOnly: 'its createTopics has no such option',
+    'unknown partitions': 'its producer takes the number modulo the number of partitions',
+  },
+  reports: {},
+  afterLast: 'none',
+}
+
+export const clientKinds: readonly ClientKind[] = [
+  kcat,
+  confluentKafka,
+  kafkaClients,
+  franzGo,
+  sarama,
+  kafkajs,
+  platformatic,
+]
