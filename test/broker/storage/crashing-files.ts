@@ -1,11 +1,10 @@
 // A file system in memory that loses power (power.ts). After `crash` it has the bytes that were datasync'ed and the names whose
-// folder was synced, and of the rest nothing or, given a Random, a part: of the bytes any pages, of the names of each folder
+// folder was synced, and of the rest nothing or, given chance (seededNumbers), a part: of the bytes any pages, of the names of each folder
 // the first changes. That is as hostile as POSIX allows, and more than most file systems are.
 //
 // A write takes effect when it resolves, and a datasync covers what had effect when it was called: code that does not wait for
 // its writes before it syncs loses them here.
 import { basename, dirname, join } from 'node:path'
-import type { Random } from '../../../broker/base/random.ts'
 import type { File, Files, FileStat, OpenMode, Space } from '../../../broker/storage/files.ts'
 import { StorageError } from '../../../broker/storage/storage-error.ts'
 import { Power, PowerLoss } from './power.ts'
@@ -35,16 +34,16 @@ export class CrashingFiles implements Files {
     this.power = power
   }
 
-  /** Loses what was not synced: all of it, or what `random` picks. Then `power.restore()` and open again. */
-  crash(random?: Random): void {
+  /** Loses what was not synced: all of it, or what `chance` picks. Then `power.restore()` and open again. */
+  crash(chance?: () => number): void {
     this.#epoch++
-    for (const change of survivors(this.#changes, random)) this.#durableNames.apply(change)
+    for (const change of survivors(this.#changes, chance)) this.#durableNames.apply(change)
     this.#changes = []
     this.#names = this.#durableNames.copy()
-    for (const content of this.#names.contents()) content.crash(random)
+    for (const content of this.#names.contents()) content.crash(chance)
   }
 
-  /** What a crash without a Random would leave, for assertions: path -> bytes. */
+  /** What a crash without chance would leave, for assertions: path -> bytes. */
   durableFiles(): Map<string, Buffer> {
     return new Map([...this.#durableNames.files].map(([path, content]) => [path, content.durable()]))
   }
@@ -262,14 +261,14 @@ class Content {
     this.#setDiskSize(sizeBytes)
   }
 
-  crash(random?: Random): void {
-    if (random !== undefined) {
+  crash(chance?: () => number): void {
+    if (chance !== undefined) {
       for (let page = 0; page * PAGE_BYTES < this.sizeBytes; page++) {
-        if (random.next() < 0.5) this.#keepPage(page, pageOf(this.#seen, page))
+        if (chance() < 0.5) this.#keepPage(page, pageOf(this.#seen, page))
       }
-      const choice = random.next()
+      const choice = chance()
       if (choice < 0.3) this.#setDiskSize(this.sizeBytes)
-      else if (choice < 0.7) this.#setDiskSize(between(random, this.#diskSizeBytes, this.sizeBytes))
+      else if (choice < 0.7) this.#setDiskSize(between(chance, this.#diskSizeBytes, this.sizeBytes))
       else this.#setDiskSize(this.#diskSizeBytes)
     }
     this.#seen = Buffer.from(this.#disk)
@@ -306,8 +305,8 @@ function grown(bytes: Buffer, sizeBytes: number): Buffer {
   return larger
 }
 
-function between(random: Random, a: number, b: number): number {
-  return Math.min(a, b) + Math.floor(random.next() * (Math.abs(a - b) + 1))
+function between(chance: () => number, a: number, b: number): number {
+  return Math.min(a, b) + Math.floor(chance() * (Math.abs(a - b) + 1))
 }
 
 type NameChange =
@@ -362,11 +361,11 @@ class Names {
 }
 
 // Changes of one folder reach the disk in their order; those of different folders do not wait for each other.
-function survivors(changes: readonly NameChange[], random?: Random): NameChange[] {
-  if (random === undefined) return []
+function survivors(changes: readonly NameChange[], chance?: () => number): NameChange[] {
+  if (chance === undefined) return []
   const left = new Map<string, number>()
   for (const { path } of changes) left.set(dirname(path), (left.get(dirname(path)) ?? 0) + 1)
-  for (const [folder, count] of left) left.set(folder, between(random, 0, count))
+  for (const [folder, count] of left) left.set(folder, between(chance, 0, count))
   return changes.filter(({ path }) => {
     const count = left.get(dirname(path))!
     left.set(dirname(path), count - 1)

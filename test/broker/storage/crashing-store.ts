@@ -1,7 +1,6 @@
 // A store in memory that loses power (power.ts), with the promise of a write-ahead log: after `crash` every commit up to the last
-// sync is there, of those after it none or, given a Random, the first few; never one without those before it.
+// sync is there, of those after it none or, given chance (seededNumbers), the first few; never one without those before it.
 import { assert } from '../../../broker/base/assert.ts'
-import type { Random } from '../../../broker/base/random.ts'
 import { openMemoryStore } from '../../../broker/storage/memory-store.ts'
 import { StorageError } from '../../../broker/storage/storage-error.ts'
 import type { CommitOptions, Entry, Range, Store, StoreBatch } from '../../../broker/storage/store.ts'
@@ -64,11 +63,11 @@ export class CrashingStoreDisk {
     return this.#opened
   }
 
-  /** Loses the commits that were not synced: all of them, or those behind the first few, as `random` picks. */
-  async crash(random?: Random): Promise<void> {
+  /** Loses the commits that were not synced: all of them, or those behind the first few, as `chance` picks. */
+  async crash(chance?: () => number): Promise<void> {
     this.#opened?.die()
     this.#opened = null
-    const kept = random === undefined ? 0 : Math.floor(random.next() * (this.#unsynced.length + 1))
+    const kept = chance === undefined ? 0 : Math.floor(chance() * (this.#unsynced.length + 1))
     for (const operations of this.#unsynced.slice(0, kept)) await apply(operations, this.#durable)
     this.#unsynced = []
   }
