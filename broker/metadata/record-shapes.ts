@@ -50,7 +50,7 @@ function object(fields: Readonly<Record<string, Check>>): Check {
       const problem = check(value[name], `${at}.${name}`)
       if (problem !== null) return problem
     }
-    const unknown = Object.keys(value).find(name => !(name in fields))
+    const unknown = Object.keys(value).find(name => !Object.hasOwn(fields, name))
     return unknown === undefined ? null : `${at}.${unknown} is not a field of it`
   }
 }
