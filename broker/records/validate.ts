@@ -1,6 +1,6 @@
 // What Kafka checks before it appends a produced batch, as one pure function (ProduceRequest.validateRecords,
 // UnifiedLog.analyzeAndValidateRecords, LogValidator; compared with Kafka 4.4 by running both). What depends on earlier batches of
-// a producer (duplicates, gaps, epochs) is storage/producer-state.ts.
+// a producer (duplicates, gaps, epochs) is storage/producer-state.ts, what depends on the request is api/produce.ts.
 //
 // On purpose not as Kafka:
 // - What Kafka meets with UNKNOWN_SERVER_ERROR has an error that says what is wrong: an unknown compression, bytes that do not
@@ -34,8 +34,6 @@ export type ProduceLimits = {
   readonly timestampAfterMaxMs: number
   readonly compressionType: Compression | 'producer'
   readonly compressionLevel?: number
-  /** False for Produce requests before version 7 (KIP-110). */
-  readonly isZstdAllowed?: boolean
 }
 
 export type ProduceRefusal = {
@@ -127,9 +125,6 @@ function frameProblem(records: Buffer, at: number): string | null {
 /** The header of the whole batch of magic 2 that `records` starts with. */
 function checkHeader(records: Buffer, limits: ProduceLimits): ProduceRefusal | null {
   const { INVALID_RECORD, CORRUPT_MESSAGE, MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE } = ErrorCode
-  const isKnown = batches.isCompressionKnown(records, 0)
-  if (limits.isZstdAllowed === false && isKnown && batches.compressionOf(records, 0) === 'zstd')
-    return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'zstd needs version 7 of Produce.')
   const size = batches.sizeOf(records, 0)
   const refusal = checkRest(records, size)
   if (refusal !== null) return refusal
@@ -138,7 +133,8 @@ function checkHeader(records: Buffer, limits: ProduceLimits): ProduceRefusal | n
   const max = limits.maxMessageBytes
   if (size > max) return refuse(MESSAGE_TOO_LARGE, `The record batch has ${size} bytes; the topic accepts ${max}.`)
   if (!batches.isCrcValid(records, 0)) return refuse(CORRUPT_MESSAGE, 'The checksum of the record batch is wrong.')
-  if (!isKnown) return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'The record batch has an unknown compression.')
+  if (!batches.isCompressionKnown(records, 0))
+    return refuse(UNSUPPORTED_COMPRESSION_TYPE, 'The record batch has an unknown compression.')
   const lastOffset = batches.lastOffset(records, 0)
   const count = batches.recordCount(records, 0)
   if (count <= 0 || lastOffset + 1 !== count)
@@ -216,8 +212,7 @@ function refuse(errorCode: ErrorCode, message: string): ProduceRefusal {
 
 function refuseRecords(scan: Scan): ProduceRefusal {
   const errorCode = scan.hasTimestampError ? ErrorCode.INVALID_TIMESTAMP : ErrorCode.INVALID_RECORD
-  const reason = scan.hasTimestampError ? 'invalid timestamps' : 'invalid records'
   const first = scan.errors[0]!
-  const message = `The record batch has ${reason}; the first is record ${first.batchIndex}: ${first.message ?? ''}`
+  const message = `The record batch is refused because of ${scan.errors.length} of its records. Record ${first.batchIndex}: ${first.message}`
   return { errorCode, message, recordErrors: scan.errors }
 }
