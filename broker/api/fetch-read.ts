@@ -37,6 +37,9 @@ export type FetchReadOptions = {
 const NO_RECORDS: readonly Buffer[] = []
 const NO_ABORTED_TRANSACTIONS: readonly never[] = []
 
+/** Reads of one request that wait for the disk at the same time; more would only keep other requests from it. */
+const MAX_PARALLEL_READS = 8
+
 /** What one look has found. `partitions` and `leaders` run parallel to the targets; a leader is null where there is an error. */
 export class FetchRead {
   readonly partitions: FetchedPartition[] = []
@@ -45,64 +48,120 @@ export class FetchRead {
   /** Something that must be answered at once: an error, or a log that has parted from the client's. */
   isUrgent = false
   readonly #options: FetchReadOptions
-  #roomBytes = 0
+  readonly #targets: readonly FetchTarget[]
+  /** What is left for records, less what the reads in flight may bring. */
+  #roomBytes: number
+  readonly #inFlight: Promise<void>[] = []
 
-  constructor(options: FetchReadOptions) {
+  constructor(targets: readonly FetchTarget[], maxBytes: number, options: FetchReadOptions) {
+    this.#targets = targets
+    this.#roomBytes = maxBytes
     this.#options = options
   }
 
   /**
    * Reads the targets in order, at most `maxBytes` in all; the first batch of the first partition that has any is read even when it is
-   * larger. Synchronous as long as memory serves everything.
+   * larger. Synchronous as long as memory serves everything; what is on the disk is read in parallel as far as there is room for it.
    */
-  run(targets: readonly FetchTarget[], maxBytes: number): this | Promise<this> {
-    this.#roomBytes = maxBytes
-    for (let at = 0; at < targets.length; at++) {
-      const fetched = this.#readOne(targets[at]!)
-      if (fetched instanceof Promise) return this.#continue(targets, at, fetched)
-      this.#take(fetched)
+  run(): this | Promise<this> {
+    for (let at = 0; at < this.#targets.length; at++) {
+      if (this.#mustSettle(this.#targets[at]!)) return this.#continue(at)
+      this.#start(this.#targets[at]!, at)
+    }
+    return this.#inFlight.length === 0 ? this : this.#finish()
+  }
+
+  async #continue(from: number): Promise<this> {
+    for (let at = from; at < this.#targets.length; at++) {
+      if (this.#mustSettle(this.#targets[at]!)) await this.#settle()
+      this.#start(this.#targets[at]!, at)
+    }
+    return this.#finish()
+  }
+
+  async #finish(): Promise<this> {
+    await this.#settle()
+    // Reads that were started beside others had no right to exceed the limits; if none found anything that fits, one has.
+    for (let at = 0; at < this.#targets.length && this.sizeBytes === 0; at++) {
+      if (this.leaders[at] === null || this.partitions[at]!.divergingEpoch !== undefined) continue
+      this.#read(this.#targets[at]!, at, this.leaders[at]!)
+      await this.#settle()
     }
     return this
   }
 
-  async #continue(targets: readonly FetchTarget[], at: number, first: Promise<FetchedPartition>): Promise<this> {
-    this.#take(await first)
-    for (let next = at + 1; next < targets.length; next++) {
-      const fetched = this.#readOne(targets[next]!)
-      this.#take(fetched instanceof Promise ? await fetched : fetched)
-    }
-    return this
+  #mustSettle(target: FetchTarget): boolean {
+    const inFlight = this.#inFlight.length
+    return inFlight > 0 && (inFlight >= MAX_PARALLEL_READS || this.#roomBytes < target.maxBytes)
   }
 
-  #take(fetched: FetchedPartition): void {
-    this.partitions.push(fetched)
-    const size = sizeOf(fetched)
-    this.sizeBytes += size
-    this.#roomBytes = Math.max(0, this.#roomBytes - size)
-    if (fetched.errorCode !== ErrorCode.NONE || fetched.divergingEpoch !== undefined) this.isUrgent = true
+  async #settle(): Promise<void> {
+    await Promise.all(this.#inFlight)
+    this.#inFlight.length = 0
   }
 
-  #readOne(target: FetchTarget): FetchedPartition | Promise<FetchedPartition> {
+  #start(target: FetchTarget, at: number): void {
     const leader = this.#leader(target)
     const errorCode = typeof leader === 'number' ? leader : leader.checkLeaderEpoch(target.currentLeaderEpoch)
     if (typeof leader === 'number' || errorCode !== ErrorCode.NONE) {
+      this.partitions.push(failed(target.partition, errorCode))
       this.leaders.push(null)
-      return failed(target.partition, errorCode)
+      this.isUrgent = true
+      return
     }
-    this.leaders.push(leader)
     const fetched = this.#found(target, leader)
-    if (target.lastFetchedEpoch >= 0) {
-      const divergence = divergenceOf(target, leader)
-      if (divergence === 'unknown') return failed(target.partition, ErrorCode.OFFSET_OUT_OF_RANGE)
-      if (divergence !== null) {
-        fetched.divergingEpoch = divergence
-        return fetched
-      }
+    this.partitions.push(fetched)
+    this.leaders.push(leader)
+    const divergence = target.lastFetchedEpoch < 0 ? null : divergenceOf(target, leader)
+    if (divergence === null) {
+      this.#read(target, at, leader)
+    } else if (divergence === 'unknown') {
+      this.#fail(at, ErrorCode.OFFSET_OUT_OF_RANGE)
+    } else {
+      fetched.divergingEpoch = divergence
+      this.isUrgent = true
     }
+  }
+
+  #read(target: FetchTarget, at: number, leader: Leader): void {
+    const fetched = this.partitions[at]!
     const endOffset = this.#options.isReadCommitted ? fetched.lastStableOffset : fetched.highWatermark
-    const maxBytes = Math.min(target.maxBytes, this.#roomBytes)
-    const read = leader.read(target.fetchOffset, endOffset, maxBytes, this.sizeBytes === 0)
-    return read instanceof Promise ? read.then(result => withRecords(fetched, result), storageFailure(fetched)) : withRecords(fetched, read)
+    const maxBytes = Math.max(0, Math.min(target.maxBytes, this.#roomBytes))
+    const minOneBatch = this.sizeBytes === 0 && this.#inFlight.length === 0
+    const read = leader.read(target.fetchOffset, endOffset, maxBytes, minOneBatch)
+    if (!(read instanceof Promise)) {
+      this.#take(at, read)
+      return
+    }
+    this.#roomBytes -= maxBytes
+    const onRead = (result: LogReadResult): void => {
+      this.#roomBytes += maxBytes
+      this.#take(at, result)
+    }
+    const onFailure = (error: unknown): void => {
+      if (!(error instanceof StorageError)) throw error
+      this.#roomBytes += maxBytes
+      this.#fail(at, ErrorCode.KAFKA_STORAGE_ERROR)
+    }
+    this.#inFlight.push(read.then(onRead, onFailure))
+  }
+
+  #take(at: number, read: LogReadResult): void {
+    if (typeof read === 'string') {
+      this.#fail(at, ErrorCode.OFFSET_OUT_OF_RANGE)
+      return
+    }
+    const fetched = this.partitions[at]!
+    fetched.records = read
+    const size = sizeOf(fetched)
+    this.sizeBytes += size
+    this.#roomBytes -= size
+  }
+
+  #fail(at: number, errorCode: ErrorCode): void {
+    this.partitions[at] = failed(this.#targets[at]!.partition, errorCode)
+    this.leaders[at] = null
+    this.isUrgent = true
   }
 
   #leader(target: FetchTarget): Leader | ErrorCode {
@@ -144,19 +203,6 @@ function divergenceOf(target: FetchTarget, leader: Leader): EpochEnd | 'unknown'
   const end = leader.endOffsetForEpoch(target.lastFetchedEpoch)
   if (end.epoch < 0 || end.endOffset < 0 || target.fetchOffset < leader.log.logStartOffset) return 'unknown'
   return end.epoch < target.lastFetchedEpoch || end.endOffset < target.fetchOffset ? end : null
-}
-
-function withRecords(fetched: FetchedPartition, read: LogReadResult): FetchedPartition {
-  if (typeof read === 'string') return failed(fetched.partitionIndex, ErrorCode.OFFSET_OUT_OF_RANGE)
-  fetched.records = read
-  return fetched
-}
-
-function storageFailure(fetched: FetchedPartition): (error: unknown) => FetchedPartition {
-  return error => {
-    if (!(error instanceof StorageError)) throw error
-    return failed(fetched.partitionIndex, ErrorCode.KAFKA_STORAGE_ERROR)
-  }
 }
 
 function failed(partition: number, errorCode: ErrorCode): FetchedPartition {

@@ -57,20 +57,20 @@ class FetchRun {
 
   start(): Response | Promise<Response> {
     const read = this.#look()
-    if (read instanceof Promise) return read.then(found => (this.#isEnough(found) ? this.#answer(found) : this.#wait(found)))
+    if (read instanceof Promise)
+      return read.then(found => (this.#isEnough(found) ? this.#answer(found) : this.#wait(found)))
     return this.#isEnough(read) ? this.#answer(read) : this.#wait(read)
   }
 
   #look(): FetchRead | Promise<FetchRead> {
-    const { replicas } = this.#context
-    const read = new FetchRead({
-      replicas,
+    const read = new FetchRead(this.#plan.targets, this.#call.reserveResponse(this.#maxBytes), {
+      replicas: this.#context.replicas,
       image: this.#context.image(),
       usesTopicIds: this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
       isReadCommitted: this.#isReadCommitted,
       replicaId: this.#replicaId,
     })
-    return read.run(this.#plan.targets, this.#call.reserveResponse(this.#maxBytes))
+    return read.run()
   }
 
   #isEnough(read: FetchRead): boolean {
@@ -174,6 +174,7 @@ function isNews(target: FetchTarget, fetched: FetchedPartition): boolean {
 /** Neighbours of one topic share an entry; the order of the targets stays. */
 function addTo(responses: ResponseTopic[], target: FetchTarget, fetched: FetchedPartition): void {
   const last = responses[responses.length - 1]
-  if (last !== undefined && last.topic === target.topic && last.topicId === target.topicId) last.partitions.push(fetched)
+  if (last !== undefined && last.topic === target.topic && last.topicId === target.topicId)
+    last.partitions.push(fetched)
   else responses.push({ topic: target.topic, topicId: target.topicId, partitions: [fetched] })
 }

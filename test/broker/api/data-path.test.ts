@@ -54,6 +54,7 @@ class Checker {
   async step(): Promise<void> {
     const index = this.#below(PARTITIONS)
     const choice = this.#next()
+    this.broker.log(TOPIC, index).readsAreSlow = this.#next() < 0.3
     if (choice < 0.35) await this.#produce(index)
     else if (choice < 0.4) await this.#produceAgain(index)
     else if (choice < 0.8) await this.#fetch(index)

@@ -357,6 +357,38 @@ test('an append during a slow read is not missed', async () => {
   deepEqual(valuesOf(await fetching), [['a', 'b']])
 })
 
+test('partitions on the disk are read together and the answer keeps to its limits', async () => {
+  const size = batchOf(['a']).length
+  for (const [maxBytes, partitionMaxBytes, expected] of [
+    [size * 100, size * 2, [[], ['a', 'b'], ['a', 'b'], ['a', 'b']]],
+    [size * 3, size * 2, [[], ['a', 'b'], ['a'], []]],
+    [size * 3, size * 10, [[], ['a', 'b', 'c'], [], []]],
+    [1, 1, [[], ['a'], [], []]],
+    [size * 100, 1, [[], ['a'], [], []]],
+  ] as const) {
+    const broker = await ordersTopic([], 4)
+    for (const partition of [1, 2, 3]) await fill(broker, 'orders', ['a', 'b', 'c'], partition)
+    for (const partition of [0, 1, 2, 3]) broker.log('orders', partition).readsAreSlow = true
+    const wanted = [0, 1, 2, 3].map(partition => ({ topic: 'orders', partition, maxBytes: partitionMaxBytes }))
+    deepEqual(valuesOf(await get(broker, wanted, { maxBytes })), expected)
+  }
+})
+
+test('a disk that fails under a read is KAFKA_STORAGE_ERROR for that partition', async () => {
+  const broker = await ordersTopic(['a'], 2)
+  await fill(broker, 'orders', ['b'], 1)
+  for (const partition of [0, 1]) broker.log('orders', partition).readsAreSlow = true
+  broker.log('orders', 0).failsReads = true
+  const response = await get(broker, [{ topic: 'orders' }, { topic: 'orders', partition: 1 }])
+  deepEqual(
+    [errorsOf(response), valuesOf(response)],
+    [
+      [ErrorCode.KAFKA_STORAGE_ERROR, ErrorCode.NONE],
+      [[], ['b']],
+    ],
+  )
+})
+
 test('at the limit of watched partitions a fetch is answered with what there is', async () => {
   const broker = await testBroker({ maxWatchedPartitions: 1 })
   await broker.createTopic('orders', { partitions: 2 })

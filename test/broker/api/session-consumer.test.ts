@@ -105,6 +105,7 @@ for (let seed = 1; seed <= 10; seed++) {
       sent[partition]!.push(...values)
       if (next() < 0.1) consumer.pause(Math.floor(next() * PARTITIONS))
       if (next() < 0.1) consumer.resumeAll()
+      broker.log(TOPIC, partition).readsAreSlow = next() < 0.4
       if (next() < 0.7) await consumer.poll(Math.floor(next() * 1000))
     }
     consumer.resumeAll()

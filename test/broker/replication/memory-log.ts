@@ -31,6 +31,7 @@ export class MemoryLog {
   isHeld = false
   /** Reads answer with a promise, as from a disk. */
   readsAreSlow = false
+  failsReads = false
   /** The next append is refused at once, and nothing is stored. */
   refusesNext = false
   config: unknown = null
@@ -99,7 +100,7 @@ export class MemoryLog {
 
   read(offset: number, options: LogReadOptions): LogReadResult | Promise<LogReadResult> {
     this.reads++
-    if (this.isOffline) return Promise.reject(new StorageError('the disk has failed'))
+    if (this.isOffline || this.failsReads) return Promise.reject(new StorageError('the disk has failed'))
     return this.readsAreSlow ? Promise.resolve().then(() => this.#read(offset, options)) : this.#read(offset, options)
   }
 
