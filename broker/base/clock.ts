@@ -7,7 +7,7 @@ export type Clock = {
   now(): number
   /** Milliseconds that only move forward: for durations and deadlines. */
   monotonic(): number
-  /** Runs `run` once after `delayMs` milliseconds, unless cancelled. Does not keep the process alive. */
+  /** Runs `run` once after `delayMs` milliseconds (at once when negative), unless cancelled. Does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer
 }
 
@@ -16,7 +16,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, run) {
-    const timer = setTimeout(run, Math.min(delayMs, MAX_DELAY_MS))
+    const timer = setTimeout(run, Math.max(0, Math.min(delayMs, MAX_DELAY_MS)))
     timer.unref()
     return { cancel: () => clearTimeout(timer) }
   },
