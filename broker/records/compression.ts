@@ -58,7 +58,7 @@ const MAX_DEFLATE_RATIO = 1032
 
 /** Runs a codec of node:zlib into one piece of `contentSize` bytes; a wrong guess costs more pieces, not correctness. */
 function inflate(run: Inflate, bytes: Buffer, contentSize: number, maxSizeBytes: number): Buffer {
-  // One byte more than the content: the codec ends in the piece it started in.
+  // One byte more than the content: the codec ends in the piece it started in. zlib has no bound of 0.
   const chunkSize = Math.max(MIN_CHUNK_SIZE, Math.min(contentSize, maxSizeBytes) + 1)
   let inflated: Inflated
   try {
@@ -70,6 +70,7 @@ function inflate(run: Inflate, bytes: Buffer, contentSize: number, maxSizeBytes:
   // Clients would stumble over what is behind the end of the stream; zlib just leaves it.
   const unread = bytes.length - inflated.engine.bytesWritten
   if (unread > 0) throw new CorruptError(`${unread} bytes follow the end of the compressed stream`)
+  if (inflated.buffer.length > maxSizeBytes) throw new TooLargeError(maxSizeBytes)
   return inflated.buffer
 }
 

@@ -37,7 +37,7 @@ export type ProduceLimits = {
 }
 
 export type ProduceRefusal = {
-  readonly errorCode: ErrorCode
+  readonly errorCode: Exclude<ErrorCode, 0>
   readonly message: string
   readonly recordErrors: readonly RecordError[]
 }
@@ -206,7 +206,7 @@ function rebuild(
   return { errorCode: ErrorCode.NONE, batch: rebuilt, header: batches.readHeader(rebuilt, 0) }
 }
 
-function refuse(errorCode: ErrorCode, message: string): ProduceRefusal {
+function refuse(errorCode: ProduceRefusal['errorCode'], message: string): ProduceRefusal {
   return { errorCode, message, recordErrors: [] }
 }
 

@@ -1,0 +1,439 @@
+// What a broker accepts from producers. Where nothing else is said, Apache Kafka 4.4 gave the same answer to the same bytes.
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { compressSync as snappyBlock } from 'snappy'
+import { test } from 'vitest'
+import { ErrorCode, errorName } from '../../../broker/protocol/errors.ts'
+import {
+  buildBatch,
+  HEADER_SIZE,
+  isCrcValid,
+  readHeader,
+  withRecords,
+  type BatchInit,
+} from '../../../broker/records/batch.ts'
+import { compress } from '../../../broker/records/compression.ts'
+import { hasLinkedBlocks } from '../../../broker/records/lz4.ts'
+import { readRecords, type RecordInit } from '../../../broker/records/record.ts'
+import { encodeRecords } from '../../../broker/records/record-writer.ts'
+import {
+  MAX_DECOMPRESSED_BYTES,
+  validateProduce,
+  type ProduceLimits,
+  type ProduceRefusal,
+} from '../../../broker/records/validate.ts'
+import { COMPRESSIONS, NOW, resealed } from './samples.ts'
+
+const HOUR_MS = 3_600_000
+const UNLIMITED = Number.MAX_SAFE_INTEGER
+
+const DEFAULTS: ProduceLimits = {
+  maxMessageBytes: 1_048_588,
+  isCompacted: false,
+  timestampType: 'CreateTime',
+  timestampBeforeMaxMs: UNLIMITED,
+  timestampAfterMaxMs: HOUR_MS,
+  compressionType: 'producer',
+}
+
+const TWO: readonly RecordInit[] = [
+  { timestamp: NOW - 1000, key: Buffer.from('a'), value: Buffer.from('first') },
+  { timestamp: NOW - 2000, key: Buffer.from('b'), value: Buffer.alloc(300, 'second ') },
+]
+
+const batchOf = (init: Partial<BatchInit> = {}): Buffer => buildBatch({ records: TWO, ...init })
+
+/** The batch with its header or records changed and the checksum made right again. */
+function changed(init: Partial<BatchInit>, change: (batch: Buffer) => void): Buffer {
+  const batch = batchOf(init)
+  change(batch)
+  return resealed(batch)
+}
+
+function accept(records: Buffer, limits: Partial<ProduceLimits> = {}): Buffer {
+  const verdict = validateProduce(records, { ...DEFAULTS, ...limits }, NOW)
+  if (verdict.errorCode !== 0) throw new Error(`${errorName(verdict.errorCode)}: ${verdict.message}`)
+  ok(isCrcValid(verdict.batch))
+  equal(verdict.batch.length, verdict.header.sizeBytes)
+  deepEqual(verdict.header, readHeader(verdict.batch))
+  return verdict.batch
+}
+
+function refuse(code: ErrorCode, records: Buffer, limits: Partial<ProduceLimits> = {}): ProduceRefusal {
+  const verdict = validateProduce(records, { ...DEFAULTS, ...limits }, NOW)
+  if (verdict.errorCode === 0) throw new Error('accepted')
+  equal(errorName(verdict.errorCode), errorName(code), verdict.message)
+  ok(verdict.message.length > 10)
+  return verdict
+}
+
+const { CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE } =
+  ErrorCode
+
+test('a batch of a producer is taken as it is, whatever its compression, and not copied', () => {
+  for (const compression of COMPRESSIONS) {
+    const batch = batchOf({ compression, producerId: 5, producerEpoch: 0, baseSequence: 0 })
+    const before = Buffer.from(batch)
+    const taken = accept(batch)
+    equal(taken.buffer, batch.buffer)
+    deepEqual(taken, before, compression)
+  }
+})
+
+test('exactly one whole batch is needed', () => {
+  const batch = batchOf()
+  refuse(INVALID_RECORD, Buffer.alloc(0))
+  refuse(INVALID_RECORD, batch.subarray(0, 10))
+  refuse(INVALID_RECORD, batch.subarray(0, batch.length - 1))
+  refuse(INVALID_RECORD, Buffer.concat([batch, batch]))
+})
+
+test('the beginning of a second batch is dropped without a word', () => {
+  const batch = batchOf()
+  for (const rest of [1, 11, 12, 16, 17, 60, batch.length - 1])
+    deepEqual(accept(Buffer.concat([batch, batch.subarray(0, rest)])), batch, `${rest} bytes`)
+})
+
+test('a size or a magic that no batch has is corruption, in a second batch too', () => {
+  for (const length of [0, -1, 13, -(2 ** 31)]) {
+    const batch = batchOf()
+    batch.writeInt32BE(length, 8)
+    refuse(CORRUPT_MESSAGE, batch)
+    refuse(CORRUPT_MESSAGE, Buffer.concat([batchOf(), batch]))
+  }
+  for (const magic of [3, 4, 127, 255]) {
+    const batch = batchOf()
+    batch[16] = magic
+    refuse(CORRUPT_MESSAGE, batch)
+    refuse(CORRUPT_MESSAGE, Buffer.concat([batchOf(), batch]))
+  }
+})
+
+test('the formats before magic 2 are refused', () => {
+  for (const magic of [0, 1]) {
+    const batch = batchOf()
+    batch[16] = magic
+    refuse(INVALID_RECORD, batch)
+  }
+})
+
+test('a batch that is smaller than a header is corrupt', () => {
+  for (const size of [26, 57, 60]) refuse(CORRUPT_MESSAGE, resealed(Buffer.from(batchOf().subarray(0, size))))
+})
+
+test('the base offset is 0: offsets are given by the broker', () => {
+  refuse(INVALID_RECORD, batchOf({ baseOffset: 1 }))
+  refuse(INVALID_RECORD, batchOf({ baseOffset: -1 }))
+})
+
+test('a wrong checksum is corruption', () => {
+  const batch = batchOf()
+  batch[batch.length - 1]! ^= 1
+  refuse(CORRUPT_MESSAGE, batch)
+})
+
+test('max.message.bytes counts the whole batch', () => {
+  const batch = batchOf()
+  accept(batch, { maxMessageBytes: batch.length })
+  refuse(MESSAGE_TOO_LARGE, batch, { maxMessageBytes: batch.length - 1 })
+})
+
+test('a batch that is too large is told so before anybody reads it for a checksum', () => {
+  const batch = batchOf()
+  batch[batch.length - 1]! ^= 1
+  refuse(MESSAGE_TOO_LARGE, batch, { maxMessageBytes: 100 })
+})
+
+test('a compression that does not exist is unsupported, where Kafka has an unknown error', () => {
+  for (const id of [5, 6, 7])
+    refuse(
+      UNSUPPORTED_COMPRESSION_TYPE,
+      changed({}, batch => (batch[22] = id)),
+    )
+})
+
+test('the offsets of a batch are as many as its records', () => {
+  refuse(
+    INVALID_RECORD,
+    changed({}, batch => batch.writeInt32BE(3, 57)),
+  )
+  refuse(
+    INVALID_RECORD,
+    changed({}, batch => batch.writeInt32BE(2, 23)),
+  )
+  refuse(
+    INVALID_RECORD,
+    changed({}, batch => batch.writeInt32BE(-1, 23)),
+  )
+  refuse(
+    INVALID_RECORD,
+    changed({}, batch => batch.writeInt32BE(2 ** 31 - 1, 23)),
+  )
+})
+
+test('a batch has at least one record', () => {
+  refuse(INVALID_RECORD, buildBatch({ records: [] }))
+  for (const count of [0, -1, -(2 ** 31)]) {
+    refuse(
+      INVALID_RECORD,
+      changed({}, batch => {
+        batch.writeInt32BE(count, 57)
+        batch.writeInt32BE((count - 1) | 0, 23)
+      }),
+    )
+  }
+})
+
+test('a batch has exactly as many records as it claims', () => {
+  for (const compression of COMPRESSIONS) {
+    for (const count of [1, 3, 1000, 2 ** 31 - 1]) {
+      refuse(
+        INVALID_RECORD,
+        changed({ compression }, batch => {
+          batch.writeInt32BE(count, 57)
+          batch.writeInt32BE(count - 1, 23)
+        }),
+      )
+    }
+  }
+})
+
+test('clients may not write control batches', () => {
+  refuse(INVALID_RECORD, batchOf({ isControl: true }))
+})
+
+test('an idempotent batch has a sequence number', () => {
+  accept(batchOf({ producerId: 0, producerEpoch: 0, baseSequence: 0 }))
+  accept(batchOf({ producerId: 7, producerEpoch: 3, baseSequence: 2 ** 31 - 1 }))
+  refuse(INVALID_RECORD, batchOf({ producerId: 0, producerEpoch: 0, baseSequence: -1 }))
+  refuse(INVALID_RECORD, batchOf({ producerId: 7, producerEpoch: 0, baseSequence: -2 }))
+})
+
+test('a transactional batch has a producer id, which Kafka checks elsewhere', () => {
+  accept(batchOf({ producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true }))
+  refuse(INVALID_RECORD, batchOf({ isTransactional: true }))
+})
+
+test('producer ids that no broker gives are refused', () => {
+  refuse(INVALID_RECORD, batchOf({ producerId: -2 }))
+  refuse(
+    INVALID_RECORD,
+    changed({ producerId: 1, producerEpoch: 0, baseSequence: 0 }, batch => batch.writeBigInt64BE(2n ** 60n, 43)),
+  )
+})
+
+test('offsets inside an uncompressed batch are not looked at', () => {
+  const batch = batchOf()
+  const secondOffsetAt = HEADER_SIZE + encodeRecords(TWO.slice(0, 1), 0, 0).length
+  ok(secondOffsetAt < batch.length)
+  const odd = resealed(Buffer.concat([batch.subarray(0, HEADER_SIZE), outOfOrder()]))
+  const before = Buffer.from(odd)
+  deepEqual(accept(odd), before)
+})
+
+test('a compressed batch whose offsets are out of order is written anew', () => {
+  for (const compression of COMPRESSIONS.filter(name => name !== 'none')) {
+    const odd = withRecords(batchOf(), compression, compress(compression, outOfOrder()))
+    const taken = readRecords(accept(odd))
+    deepEqual(
+      taken.map(({ offset, key }) => [offset, key?.toString()]),
+      [
+        [0, 'a'],
+        [1, 'b'],
+      ],
+    )
+  }
+})
+
+test('an uncompressed batch whose offsets are out of order is put in order when the topic compresses', () => {
+  const odd = resealed(Buffer.concat([batchOf().subarray(0, HEADER_SIZE), outOfOrder()]))
+  const taken = accept(odd, { compressionType: 'lz4' })
+  deepEqual(
+    readRecords(taken).map(({ offset, timestamp }) => [offset, timestamp]),
+    [
+      [0, NOW - 1000],
+      [1, NOW - 2000],
+    ],
+  )
+})
+
+/** The bytes of TWO, with the offset deltas 0 and 5. */
+function outOfOrder(): Buffer {
+  const gap: RecordInit[] = [TWO[0]!, ...Array<RecordInit>(4).fill({ timestamp: NOW - 1000 }), TWO[1]!]
+  const all = encodeRecords(gap, NOW - 1000, 0)
+  const withoutLast = encodeRecords(gap.slice(0, 5), NOW - 1000, 0)
+  const first = encodeRecords(gap.slice(0, 1), NOW - 1000, 0)
+  return Buffer.concat([first, all.subarray(withoutLast.length)])
+}
+
+test('a compacted topic refuses records without a key and says which', () => {
+  const records: RecordInit[] = [
+    { timestamp: NOW, key: Buffer.alloc(0) },
+    { timestamp: NOW },
+    TWO[0]!,
+    { timestamp: NOW, key: null },
+  ]
+  for (const compression of COMPRESSIONS) {
+    const refusal = refuse(INVALID_RECORD, batchOf({ compression, records }), { isCompacted: true })
+    deepEqual(
+      refusal.recordErrors.map(({ batchIndex }) => batchIndex),
+      [1, 3],
+    )
+    accept(batchOf({ compression, records }), { isCompacted: false })
+  }
+  accept(batchOf(), { isCompacted: true })
+})
+
+test('timestamps too far in the past or the future are refused record by record', () => {
+  const timestamps = [NOW - 5001, NOW - 5000, NOW, NOW + 100, NOW + 101, -2, 0]
+  const records = timestamps.map(timestamp => ({ timestamp }))
+  const limits = { timestampBeforeMaxMs: 5000, timestampAfterMaxMs: 100 }
+  const refusal = refuse(INVALID_TIMESTAMP, batchOf({ records }), limits)
+  deepEqual(
+    refusal.recordErrors.map(({ batchIndex }) => batchIndex),
+    [0, 4, 5, 6],
+  )
+  ok(refusal.recordErrors[0]!.message!.includes(String(NOW - 5001)))
+  accept(batchOf({ records: records.slice(1, 4) }), limits)
+})
+
+test('a negative limit is none', () => {
+  const records = [{ timestamp: 0 }, { timestamp: NOW * 2 }]
+  accept(batchOf({ records }), { timestampBeforeMaxMs: -1, timestampAfterMaxMs: -1 })
+})
+
+test('a record without a timestamp is fine, however narrow the limits', () => {
+  accept(batchOf({ records: [{ timestamp: -1 }] }), { timestampBeforeMaxMs: 0, timestampAfterMaxMs: 0 })
+})
+
+test('one invalid timestamp among records without keys makes the error INVALID_TIMESTAMP', () => {
+  const records = [{ timestamp: NOW }, { timestamp: NOW + 2 * HOUR_MS, key: Buffer.from('k') }]
+  const refusal = refuse(INVALID_TIMESTAMP, batchOf({ records }), { isCompacted: true })
+  deepEqual(
+    refusal.recordErrors.map(({ batchIndex }) => batchIndex),
+    [0, 1],
+  )
+})
+
+test('timestamps beyond 2^53 are refused even where nothing limits them', () => {
+  for (const base of [2n ** 53n, 2n ** 62n, -(2n ** 63n), 2n ** 63n - 1n]) {
+    const batch = changed({}, bytes => bytes.writeBigInt64BE(base, 27))
+    refuse(INVALID_TIMESTAMP, batch, { timestampBeforeMaxMs: -1, timestampAfterMaxMs: -1 })
+  }
+})
+
+test('the largest timestamp in the header is made right', () => {
+  for (const compression of COMPRESSIONS) {
+    const batch = changed({ compression }, bytes => bytes.writeBigInt64BE(5n, 35))
+    equal(readHeader(accept(batch)).maxTimestamp, NOW - 1000)
+  }
+})
+
+test('a topic with LogAppendTime stamps the batch and takes any timestamp', () => {
+  for (const compression of COMPRESSIONS) {
+    const records = [{ timestamp: 0 }, { timestamp: NOW + 100 * HOUR_MS }]
+    const taken = accept(batchOf({ compression, records }), { timestampType: 'LogAppendTime', timestampBeforeMaxMs: 0 })
+    const header = readHeader(taken)
+    equal(header.timestampType, 'LogAppendTime')
+    equal(header.maxTimestamp, NOW)
+    equal(header.compression, compression)
+    deepEqual(
+      readRecords(taken).map(({ timestamp }) => timestamp),
+      [NOW, NOW],
+    )
+  }
+})
+
+test('a topic with LogAppendTime does not care what a batch says of its own time', () => {
+  const batch = changed({}, bytes => {
+    bytes.writeBigInt64BE(2n ** 62n, 27)
+    bytes.writeBigInt64BE(-(2n ** 62n), 35)
+  })
+  equal(readHeader(accept(batch, { timestampType: 'LogAppendTime' })).maxTimestamp, NOW)
+})
+
+test('a producer may not stamp LogAppendTime itself', () => {
+  for (const timestampType of ['CreateTime', 'LogAppendTime'] as const) {
+    const refusal = refuse(INVALID_TIMESTAMP, batchOf({ timestampType: 'LogAppendTime' }), { timestampType })
+    equal(refusal.recordErrors.length, 2)
+  }
+})
+
+test('a topic with its own compression compresses anew and keeps everything else', () => {
+  const fields = { producerId: 7, producerEpoch: 2, baseSequence: 9, isTransactional: true }
+  for (const from of COMPRESSIONS) {
+    for (const to of COMPRESSIONS) {
+      const batch = batchOf({ compression: from, ...fields })
+      const before = { ...readHeader(batch), crc: 0, sizeBytes: 0, attributes: 0 }
+      const taken = accept(batch, { compressionType: to })
+      deepEqual({ ...readHeader(taken), crc: 0, sizeBytes: 0, attributes: 0 }, { ...before, compression: to })
+      deepEqual(readRecords(taken), readRecords(batchOf()))
+    }
+  }
+})
+
+test('a batch that has the compression of the topic already is not compressed again', () => {
+  for (const compression of COMPRESSIONS) {
+    const batch = batchOf({ compression })
+    equal(accept(batch, { compressionType: compression }).buffer, batch.buffer)
+  }
+})
+
+test('the level of the topic is used', () => {
+  const value = Buffer.from(Array.from({ length: 5000 }, (_, index) => `${(index * 7919) % 1000} `).join(''))
+  const size = (compressionType: 'gzip' | 'zstd', compressionLevel: number): number =>
+    accept(batchOf({ records: [{ timestamp: NOW, value }] }), { compressionType, compressionLevel }).length
+  ok(size('gzip', 9) < size('gzip', 1))
+  ok(size('zstd', 19) < size('zstd', 1))
+})
+
+test('compression and LogAppendTime go together', () => {
+  const taken = accept(batchOf(), { compressionType: 'zstd', timestampType: 'LogAppendTime' })
+  equal(readHeader(taken).compression, 'zstd')
+  equal(readHeader(taken).timestampType, 'LogAppendTime')
+  equal(readRecords(taken)[1]!.timestamp, NOW)
+})
+
+test('max.message.bytes counts the batch as it is stored, too', () => {
+  const batch = batchOf({ compression: 'zstd', records: [{ timestamp: NOW, value: Buffer.alloc(50_000) }] })
+  refuse(MESSAGE_TOO_LARGE, batch, { compressionType: 'none', maxMessageBytes: 1000 })
+  accept(batch, { compressionType: 'none', maxMessageBytes: 51_000 })
+})
+
+test('compressed bytes that are none are refused for good, where Kafka has an unknown error', () => {
+  for (const compression of COMPRESSIONS.filter(name => name !== 'none')) {
+    refuse(INVALID_RECORD, withRecords(batchOf(), compression, Buffer.from('this is not compressed')))
+    refuse(INVALID_RECORD, withRecords(batchOf(), compression, Buffer.alloc(0)))
+  }
+})
+
+test('records that are larger than any batch should be when decompressed are too large, so that a producer splits them', () => {
+  const value = Buffer.alloc(MAX_DECOMPRESSED_BYTES / 4)
+  const part = compress('zstd', value)
+  const bomb = withRecords(batchOf(), 'zstd', Buffer.concat([part, part, part, part, part]))
+  ok(bomb.length < 20_000)
+  refuse(MESSAGE_TOO_LARGE, bomb)
+})
+
+test('lz4 frames with linked blocks, which Java cannot read, are rewritten', () => {
+  const plain = batchOf({ compression: 'lz4' })
+  const linked = Buffer.from(plain)
+  // The flag and the header checksum of the frame: 0x40 0x40 has c0.
+  linked[HEADER_SIZE + 4] = 0x40
+  linked[HEADER_SIZE + 6] = 0xc0
+  const taken = accept(resealed(linked))
+  equal(hasLinkedBlocks(taken.subarray(HEADER_SIZE)), false)
+  deepEqual(readRecords(taken), readRecords(plain))
+})
+
+test('raw snappy blocks, as librdkafka sends them, are kept as they are', () => {
+  const raw = withRecords(batchOf(), 'snappy', snappyBlock(batchOf().subarray(HEADER_SIZE)))
+  const before = Buffer.from(raw)
+  deepEqual(accept(raw), before)
+})
+
+test('the number of record errors is bounded by the size of the batch', () => {
+  const records = Array.from({ length: 20_000 }, () => ({ timestamp: NOW }))
+  const batch = batchOf({ records })
+  const refusal = refuse(INVALID_RECORD, batch, { isCompacted: true })
+  equal(refusal.recordErrors.length, 100 + Math.floor(batch.length / 64))
+})
