@@ -10,9 +10,10 @@ export type Machine<State, R, View> = {
   /** The state before any record. */
   create(): State
   replay(state: State, record: R): void
-  /** Called when the whole journal has been replayed. */
-  loaded?(state: State): void
-  /** What `onCommitted` is shown of the state as it was right after its records; must not change later. */
+  /**
+   * What `onCommitted` is shown of the state as it was right after its records; must not change later. Called after the load and
+   * after every decision, before the next one.
+   */
   view(state: State): View
   /** In order, before the write that emitted them is answered; not called for writes that emit nothing. */
   onCommitted?(records: readonly R[], view: View): void
@@ -46,7 +47,6 @@ export class Runtime<State, R, View = void> {
     await this.#journal.replay(record => this.#machine.replay(life.state, record))
     if (this.#loading !== life) throw new StateLostError('unloaded while loading')
     this.#loading = null
-    this.#machine.loaded?.(life.state)
     this.#life = life
     return this.#machine.view(life.state)
   }

@@ -16,7 +16,7 @@ import { createPartitions, type CreatedPartitions, type PartitionsToCreate } fro
 import { Publisher, type Subscriber } from './publisher.ts'
 import type { MetadataRecord } from './records.ts'
 import type { Outcome } from './refusal.ts'
-import { replay, type MetadataState } from './replay.ts'
+import { replay, seal, type MetadataState } from './replay.ts'
 import { snapshot } from './snapshot.ts'
 import { createTopics, deleteTopics } from './topics.ts'
 import type { CreatedTopic, DeletedTopic, TopicToCreate, TopicToDelete } from './topics.ts'
@@ -38,7 +38,7 @@ type Emit = (record: MetadataRecord) => void
 
 // A log this much longer than what it amounts to is replaced by a snapshot. Small enough that reading it stays a matter of
 // milliseconds, large enough that writing snapshots costs little.
-const SNAPSHOT_FACTOR = 4
+const SNAPSHOT_FACTOR = 3
 const SNAPSHOT_MIN_RECORDS = 20_000
 
 export class Controller {
@@ -62,10 +62,7 @@ export class Controller {
         this.#journalSize += sizeOf(record)
         replay(state, record)
       },
-      loaded: state => {
-        state.edit = null
-      },
-      view: state => state.image,
+      view: seal,
       onCommitted: (records, image) => this.#publish(records, image),
       onLost: cause => options.log.error({ err: cause }, 'The metadata log failed: its state must be read again'),
     })

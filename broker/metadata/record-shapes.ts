@@ -2,56 +2,58 @@
 // where a value is wrong, and the table of all kinds. The types themselves are in records.ts; the compiler keeps both in step.
 import type { MetadataRecord } from './records.ts'
 
-/** Null when the value is right, else the path to what is not and what was expected. */
-type Check = (value: unknown, at: string) => string | null
+/** Null when the value is right, else what is wrong, beginning with the path to it; built only when something is. */
+type Check = (value: unknown) => string | null
 
-const text: Check = (value, at) => (typeof value === 'string' ? null : `${at} must be a text`)
-const flag: Check = (value, at) => (typeof value === 'boolean' ? null : `${at} must be true or false`)
-const integer: Check = (value, at) => (Number.isSafeInteger(value) ? null : `${at} must be an integer`)
+const text: Check = value => (typeof value === 'string' ? null : ' must be a text')
+const flag: Check = value => (typeof value === 'boolean' ? null : ' must be true or false')
+const integer: Check = value => (Number.isSafeInteger(value) ? null : ' must be an integer')
 
 function nullable(check: Check): Check {
-  return (value, at) => (value === null ? null : check(value, at))
+  return value => (value === null ? null : check(value))
 }
 
 function optional(check: Check): Check {
-  return (value, at) => (value === undefined ? null : check(value, at))
+  return value => (value === undefined ? null : check(value))
 }
 
 function oneOf(...allowed: readonly string[]): Check {
-  return (value, at) => (allowed.includes(value as string) ? null : `${at} must be one of ${allowed.join(', ')}`)
+  return value => (allowed.includes(value as string) ? null : ` must be one of ${allowed.join(', ')}`)
 }
 
 function list(element: Check): Check {
-  return (value, at) => {
-    if (!Array.isArray(value)) return `${at} must be a list`
+  return value => {
+    if (!Array.isArray(value)) return ' must be a list'
     for (let index = 0; index < value.length; index++) {
-      const problem = element(value[index], `${at}[${index}]`)
-      if (problem !== null) return problem
+      const problem = element(value[index])
+      if (problem !== null) return `[${index}]${problem}`
     }
     return null
   }
 }
 
 function mapOf(element: Check): Check {
-  return (value, at) => {
-    if (!isObject(value)) return `${at} must be an object`
+  return value => {
+    if (!isObject(value)) return ' must be an object'
     for (const [key, entry] of Object.entries(value)) {
-      const problem = element(entry, `${at}.${key}`)
-      if (problem !== null) return problem
+      const problem = element(entry)
+      if (problem !== null) return `.${key}${problem}`
     }
     return null
   }
 }
 
 function object(fields: Readonly<Record<string, Check>>): Check {
-  return (value, at) => {
-    if (!isObject(value)) return `${at} must be an object`
-    for (const [name, check] of Object.entries(fields)) {
-      const problem = check(value[name], `${at}.${name}`)
-      if (problem !== null) return problem
+  const checks = Object.entries(fields)
+  const names = new Set(Object.keys(fields))
+  return value => {
+    if (!isObject(value)) return ' must be an object'
+    for (const [name, check] of checks) {
+      const problem = check(value[name])
+      if (problem !== null) return `.${name}${problem}`
     }
-    const unknown = Object.keys(value).find(name => !Object.hasOwn(fields, name))
-    return unknown === undefined ? null : `${at}.${unknown} is not a field of it`
+    for (const name in value) if (!names.has(name)) return `.${name} is not a field of it`
+    return null
   }
 }
 
@@ -132,7 +134,12 @@ export const recordShapes: {
   'snapshot-ended': { version: 0, fields: { imageVersion: integer } },
 }
 
+const checks: ReadonlyMap<string, Check> = new Map(
+  Object.entries(recordShapes).map(([kind, { fields }]) => [kind, object(fields)]),
+)
+
 /** Null when `value` (without `kind` and `version`) has exactly the fields of `kind`. */
 export function checkFields(kind: MetadataRecord['kind'], value: Readonly<Record<string, unknown>>): string | null {
-  return object(recordShapes[kind].fields)(value, kind)
+  const problem = checks.get(kind)!(value)
+  return problem === null ? null : kind + problem
 }

@@ -10,8 +10,14 @@ import { unifiedName } from './topic-names.ts'
 /** A holder of the newest image, so that who decides sees what it has just emitted. */
 export type MetadataState = {
   image: MetadataImage
-  /** Set while a log is being replayed, when nobody else looks: maps are then built in place. */
+  /** The maps of images since the last `seal` are built in place under this one; null copies with each record. */
   edit: Edit | null
+}
+
+/** The newest image, to be handed out: it never changes from here on. Images between two seals must not be kept. */
+export function seal(state: MetadataState): MetadataImage {
+  state.edit = { kind: 'edit' }
+  return state.image
 }
 
 type RecordOf<Kind extends MetadataRecord['kind']> = Extract<MetadataRecord, { kind: Kind }>

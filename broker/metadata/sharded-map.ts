@@ -1,76 +1,89 @@
-// An immutable map with string keys for the two big tables of the metadata image. `with` and `without` give another map that shares
-// all shards but one, so a change costs a few microseconds whatever the size, and `get` is nearly that of a Map. A hash array mapped
-// trie would scale further; up to a hundred thousand topics this is faster and forty lines (docs/metadata.md has the numbers).
+// An immutable map with string keys for the big tables of the metadata image: `with` and `without` give another map that shares nearly
+// everything with this one. A hash array of fixed depth, two levels of 64 and a bucket, so a change copies two arrays of 64 and a few
+// entries, and `get` is a hash and two or three steps. Up to some hundred thousand keys that is all that is needed (docs/metadata.md).
 
-const SHARDS = 512
+const BITS = 6
+const WIDTH = 1 << BITS
+const MASK = WIDTH - 1
 
-/** Whoever builds a map in many steps, alone, passes one of these: shards made under it are changed in place. */
+/** Whoever builds a map in many steps, alone, passes one of these: what was made under it is changed in place. */
 export type Edit = { readonly kind: 'edit' }
 
-type Shard<V> = { readonly entries: Map<string, V>; readonly edit: Edit | null }
+type Entry<V> = { readonly hash: number; readonly key: string; readonly value: V }
+type Bucket<V> = readonly Entry<V>[]
+type Node<V> = { readonly buckets: (Bucket<V> | undefined)[]; readonly edit: Edit | null }
 
 export class ShardedMap<V> implements ReadonlyMap<string, V> {
-  readonly #shards: (Shard<V> | undefined)[]
   readonly size: number
+  readonly #nodes: (Node<V> | undefined)[]
   readonly #edit: Edit | null
 
-  private constructor(shards: (Shard<V> | undefined)[], size: number, edit: Edit | null) {
-    this.#shards = shards
+  private constructor(nodes: (Node<V> | undefined)[], size: number, edit: Edit | null) {
+    this.#nodes = nodes
     this.size = size
     this.#edit = edit
   }
 
   static empty<V>(): ShardedMap<V> {
-    return new ShardedMap<V>(new Array<Shard<V> | undefined>(SHARDS).fill(undefined), 0, null)
+    return new ShardedMap<V>(new Array<Node<V> | undefined>(WIDTH).fill(undefined), 0, null)
   }
 
   get(key: string): V | undefined {
-    return this.#shards[shardOf(key)]?.entries.get(key)
+    const hash = hashOf(key)
+    const bucket = this.#nodes[hash & MASK]?.buckets[(hash >>> BITS) & MASK]
+    if (bucket === undefined) return undefined
+    for (const entry of bucket) if (entry.hash === hash && entry.key === key) return entry.value
+    return undefined
   }
 
   has(key: string): boolean {
-    return this.#shards[shardOf(key)]?.entries.has(key) ?? false
+    return this.get(key) !== undefined
   }
 
   /** This map with one entry set. With `edit`, maps got under the same edit become this one: keep only the last. */
   with(key: string, value: V, edit: Edit | null = null): ShardedMap<V> {
-    const at = shardOf(key)
-    const shard = this.#shards[at]
-    const size = shard?.entries.has(key) ? this.size : this.size + 1
-    return this.#replace(at, own(shard, edit), size, edit, entries => entries.set(key, value))
+    const hash = hashOf(key)
+    const bucket = this.#nodes[hash & MASK]?.buckets[(hash >>> BITS) & MASK] ?? []
+    const at = indexIn(bucket, hash, key)
+    const changed = bucket.slice()
+    changed[at < 0 ? bucket.length : at] = { hash, key, value }
+    return this.#replace(hash, changed, at < 0 ? this.size + 1 : this.size, edit)
   }
 
   /** This map without one entry; itself when there is no such entry. */
   without(key: string, edit: Edit | null = null): ShardedMap<V> {
-    const at = shardOf(key)
-    const shard = this.#shards[at]
-    if (shard === undefined || !shard.entries.has(key)) return this
-    return this.#replace(at, own(shard, edit), this.size - 1, edit, entries => entries.delete(key))
+    const hash = hashOf(key)
+    const bucket = this.#nodes[hash & MASK]?.buckets[(hash >>> BITS) & MASK] ?? []
+    const at = indexIn(bucket, hash, key)
+    if (at < 0) return this
+    const changed = bucket.slice()
+    changed.splice(at, 1)
+    return this.#replace(hash, changed.length === 0 ? undefined : changed, this.size - 1, edit)
   }
 
-  #replace(
-    at: number,
-    shard: Shard<V>,
-    size: number,
-    edit: Edit | null,
-    change: (entries: Map<string, V>) => void,
-  ): ShardedMap<V> {
-    change(shard.entries)
-    const shards = edit !== null && edit === this.#edit ? this.#shards : this.#shards.slice()
-    shards[at] = shard
-    return new ShardedMap(shards, size, edit)
+  #replace(hash: number, bucket: Bucket<V> | undefined, size: number, edit: Edit | null): ShardedMap<V> {
+    const at = hash & MASK
+    const node = own(this.#nodes[at], edit)
+    node.buckets[(hash >>> BITS) & MASK] = bucket
+    const nodes = edit !== null && edit === this.#edit ? this.#nodes : this.#nodes.slice()
+    nodes[at] = node
+    return new ShardedMap(nodes, size, edit)
   }
 
   *entries(): MapIterator<[string, V]> {
-    for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries
+    for (const node of this.#nodes) {
+      if (node === undefined) continue
+      for (const bucket of node.buckets)
+        if (bucket !== undefined) for (const { key, value } of bucket) yield [key, value]
+    }
   }
 
   *keys(): MapIterator<string> {
-    for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries.keys()
+    for (const [key] of this.entries()) yield key
   }
 
   *values(): MapIterator<V> {
-    for (const shard of this.#shards) if (shard !== undefined) yield* shard.entries.values()
+    for (const [, value] of this.entries()) yield value
   }
 
   [Symbol.iterator](): MapIterator<[string, V]> {
@@ -82,15 +95,18 @@ export class ShardedMap<V> implements ReadonlyMap<string, V> {
   }
 }
 
-function own<V>(shard: Shard<V> | undefined, edit: Edit | null): Shard<V> {
-  if (shard === undefined) return { entries: new Map(), edit }
-  if (edit !== null && shard.edit === edit) return shard
-  return { entries: new Map(shard.entries), edit }
+function own<V>(node: Node<V> | undefined, edit: Edit | null): Node<V> {
+  if (node === undefined) return { buckets: new Array<Bucket<V> | undefined>(WIDTH).fill(undefined), edit }
+  return edit !== null && node.edit === edit ? node : { buckets: node.buckets.slice(), edit }
 }
 
-// FNV-1a over the whole key: topic names differ at the end, in the middle or at the start.
-function shardOf(key: string): number {
+function indexIn<V>(bucket: Bucket<V>, hash: number, key: string): number {
+  return bucket.findIndex(entry => entry.hash === hash && entry.key === key)
+}
+
+// FNV-1a over the whole key, mixed: topic names differ at the end, in the middle or at the start.
+function hashOf(key: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < key.length; at++) hash = Math.imul(hash ^ key.charCodeAt(at), 0x01000193)
-  return (hash ^ (hash >>> 16)) & (SHARDS - 1)
+  return hash ^ (hash >>> 15)
 }

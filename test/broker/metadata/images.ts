@@ -51,7 +51,8 @@ export function decide<T>(
   image: MetadataImage,
   run: (image: MetadataImage, emit: (record: MetadataRecord) => void) => T,
 ): { answer: T; records: MetadataRecord[]; image: MetadataImage } {
-  const state: MetadataState = { image, edit: null }
+  // As the controller does it: in place, so that a change to an image handed out before shows.
+  const state: MetadataState = { image, edit: { kind: 'edit' } }
   const records: MetadataRecord[] = []
   const answer = run(image, record => {
     replay(state, record)

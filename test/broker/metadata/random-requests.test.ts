@@ -206,7 +206,9 @@ test('whatever is asked, the image holds together and is what its records replay
     let image = emptyImage
     try {
       for (let request = 0; request < REQUESTS; request++) {
+        const copy = plain(image)
         const step = decide(image, (before, emit) => client.ask(before, emit))
+        deepEqual(plain(image), copy, 'an image that was handed out never changes')
         checkHoldsTogether(image, step.image)
         records.push(...step.records)
         image = step.image
