@@ -60,6 +60,7 @@ export class Leader {
     this.#uncommittedBytes = log.sizeBytes
     this.#commits = new OffsetWaiters(clock)
     this.#flushes = new OffsetWaiters(clock)
+    log.deletableOffset = this.#highWatermark
     this.advance()
   }
 
@@ -210,6 +211,7 @@ export class Leader {
     this.#flushes.release(this.log.flushedOffset)
     if (next === previous) return
     this.#highWatermark = next
+    this.log.deletableOffset = next
     const gained = this.#bytesBelow(previous, next)
     this.#uncommittedBytes -= gained
     this.#commits.release(next)

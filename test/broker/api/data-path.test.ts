@@ -1,10 +1,14 @@
 // Random sequences of produce, fetch, delete records and list offsets against a model that is nothing but an array of batches.
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'vitest'
 import { deleteRecords } from '../../../broker/api/delete-records.ts'
 import { fetch } from '../../../broker/api/fetch.ts'
 import { listOffsets } from '../../../broker/api/list-offsets.ts'
 import { produce } from '../../../broker/api/produce.ts'
+import { silentLogger } from '../../../broker/base/log.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { DeleteRecords } from '../../../broker/protocol/messages/delete-records.ts'
 import { Fetch } from '../../../broker/protocol/messages/fetch.ts'
@@ -13,6 +17,10 @@ import { Produce } from '../../../broker/protocol/messages/produce.ts'
 import { buildBatch, eachBatch, sizeOf } from '../../../broker/records/batch.ts'
 import type { Compression } from '../../../broker/records/compression.ts'
 import { readRecords } from '../../../broker/records/record.ts'
+import { nodeFiles } from '../../../broker/storage/files.ts'
+import { defaultLogLimits, LogDirectory, type LogLimits } from '../../../broker/storage/log-directory.ts'
+import { openMemoryStore } from '../../../broker/storage/memory-store.ts'
+import { manualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
 import { testBroker, type TestBroker } from './fixture.ts'
 
@@ -37,10 +45,12 @@ class Checker {
   readonly broker: TestBroker
   readonly models: Model[] = []
   readonly #next: () => number
+  readonly #isInMemory: boolean
   #values = 0
 
-  constructor(broker: TestBroker, seed: number) {
+  constructor(broker: TestBroker, seed: number, isInMemory: boolean) {
     this.broker = broker
+    this.#isInMemory = isInMemory
     this.#next = seededNumbers(seed)
     for (let partition = 0; partition < PARTITIONS; partition++) {
       this.models.push({ batches: [], logStartOffset: 0, endOffset: 0, sequence: 0, remembered: [] })
@@ -54,7 +64,8 @@ class Checker {
   async step(): Promise<void> {
     const index = this.#below(PARTITIONS)
     const choice = this.#next()
-    this.broker.log(TOPIC, index).readsAreSlow = this.#next() < 0.3
+    const isSlow = this.#next() < 0.3
+    if (this.#isInMemory) this.broker.log(TOPIC, index).readsAreSlow = isSlow
     if (choice < 0.35) await this.#produce(index)
     else if (choice < 0.4) await this.#produceAgain(index)
     else if (choice < 0.8) await this.#fetch(index)
@@ -192,10 +203,42 @@ class Checker {
 }
 
 for (let seed = 1; seed <= 20; seed++) {
-  test(`whatever clients do, the log is the array of what they sent (seed ${seed})`, async () => {
+  test(`whatever clients do, the log is the array of what they sent (in memory, seed ${seed})`, async () => {
     const broker = await testBroker()
     await broker.createTopic(TOPIC, { partitions: PARTITIONS })
-    const checker = new Checker(broker, seed)
+    const checker = new Checker(broker, seed, true)
     for (let step = 0; step < 300; step++) await checker.step()
+  })
+}
+
+/** Limits so small that records go every way: into the store and into files, sealed and not, from the cache and from the disk. */
+const limits: LogLimits = {
+  ...defaultLogLimits,
+  inlineGroupBytes: 150,
+  inlineLogBytes: 100,
+  ownFileBytes: 400,
+  ownFileUnsyncedBytes: 200,
+  stagingFileBytes: 3000,
+  moveBytes: 500,
+  cacheBytes: 2000,
+  diskReserveBytes: 0,
+}
+
+for (let seed = 1; seed <= 10; seed++) {
+  test(`whatever clients do, the log is the array of what they sent (on disk, seed ${seed})`, async () => {
+    const path = await mkdtemp(join(tmpdir(), 'flotilla-data-path-'))
+    const clock = manualClock()
+    const store = openMemoryStore()
+    const directory = { path, isCleanStart: true }
+    const logs = await LogDirectory.open({ directory, store, files: nodeFiles, clock, log: silentLogger, limits })
+    try {
+      const broker = await testBroker({ clock, logDirectory: logs })
+      await broker.createTopic(TOPIC, { partitions: PARTITIONS, configs: { 'segment.bytes': '1048576', 'internal.segment.bytes': '2000' } }) // prettier-ignore
+      const checker = new Checker(broker, seed, false)
+      for (let step = 0; step < 300; step++) await checker.step()
+    } finally {
+      await logs.close()
+      await rm(path, { recursive: true, force: true })
+    }
   })
 }

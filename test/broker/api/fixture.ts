@@ -21,6 +21,7 @@ import {
 import type { Api, RequestInit, ResponseOf } from '../../../broker/protocol/schema.ts'
 import { buildBatch, type BatchInit } from '../../../broker/records/batch.ts'
 import { Replicas } from '../../../broker/replication/replicas.ts'
+import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
 import { MemoryLogDirectory, type MemoryLog } from '../replication/memory-log.ts'
@@ -65,11 +66,14 @@ export type TestBrokerOptions = {
   readonly config?: Readonly<Record<string, string>>
   readonly maxFetchSessions?: number
   readonly maxWatchedPartitions?: number
+  /** Instead of logs in memory; `logs` and `log` of the fixture are of no use then. */
+  readonly logDirectory?: LogDirectory
+  readonly clock?: ManualClock
 }
 
 export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const config = brokerConfig(options.config ?? {})
-  const clock = manualClock()
+  const clock = options.clock ?? manualClock()
   const next = seededNumbers(1)
   const random = { next, bytes: (size: number) => Buffer.from(Array.from({ length: size }, () => next() * 256)) }
   const journal = memoryJournal<MetadataRecord>()
@@ -84,11 +88,12 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
   })
   for (const brokerId of [BROKER_ID, 2]) await registerBroker(controller, brokerId)
   const logs = new MemoryLogDirectory()
+  const logDirectory = options.logDirectory ?? logs.asLogDirectory
   const replicas = new Replicas({
     clock,
     log: silentLogger,
     brokerId: BROKER_ID,
-    logs: logs.asLogDirectory,
+    logs: logDirectory,
     topicConfig: (topic, image) =>
       topicConfig(topic.configs, withDynamicConfig(config, image.brokerConfigs.get('') ?? new Map(), new Map()).config),
     ...(options.maxWatchedPartitions === undefined ? {} : { maxWatchedPartitions: options.maxWatchedPartitions }),
@@ -104,7 +109,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     controller,
     image: () => controller.image,
     replicas,
-    logs: logs.asLogDirectory,
+    logs: logDirectory,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: options.maxFetchSessions ?? 100 }),
     producerIds: new ProducerIds({ allocate: () => controller.allocateProducerIds() }),
     apis: new Map(),

@@ -26,6 +26,7 @@ export class MemoryLog {
   logStartOffset = 0
   endOffset = 0
   flushedOffset = 0
+  deletableOffset = 0
   isOffline = false
   /** Appends wait for `flushAll`. */
   isHeld = false
