@@ -34,7 +34,8 @@ test(`nothing acknowledged is lost, half there or moved over ${crashes} kills (s
     await broker.stop()
     const acknowledged = loads.reduce((sum, load) => sum + load.acknowledged, 0)
     ok(acknowledged > crashes * 100, `the load was a load: ${acknowledged} records were acknowledged`)
-  } finally {
     await rm(dataDir, { recursive: true, force: true })
+  } catch (cause) {
+    throw new Error(`what the broker left is in ${dataDir}`, { cause })
   }
 })
