@@ -1,5 +1,5 @@
-// What the compiled codecs cost, next to the reference interpreter on the same messages: microseconds an operation, the fastest
-// of several alternating rounds. No broker and no sockets; for changes to broker/protocol.
+// What the compiled codecs cost, next to the reference interpreter on the same messages: microseconds an operation, the
+// fastest of several alternating rounds. No broker and no sockets; for changes to broker/protocol.
 //
 //   node bench/protocol.ts [--only TEXT] [--rounds 7]
 import { parseArgs } from 'node:util'

@@ -1,6 +1,7 @@
-// From a declaration to code: for every (message, version) that is used, straight-line functions that decode and encode it, made
-// on first use and kept. This is the only file that needs `new Function`; test/protocol/interpreter.ts says the same slowly and
-// is its oracle. One object shape per struct for all versions: an absent field reads as its default (see schema.ts).
+// From a declaration to code: for every (message, version) that is used, straight-line functions that decode and encode
+// it, made on first use and kept. This is the only file that needs `new Function`; test/protocol/interpreter.ts says
+// the same slowly and is its oracle. One object shape per struct for all versions: an absent field reads as its default
+// (see schema.ts).
 import { assert } from '../base/assert.ts'
 import { decoderSource } from './decoder-source.ts'
 import { encoderSource } from './encoder-source.ts'
@@ -8,9 +9,9 @@ import { ProtocolError, Reader } from './reader.ts'
 import { isFlexible, type Api, type RequestInit, type RequestOf, type ResponseInit, type ResponseOf } from './schema.ts'
 import { refuse, refuseVersion, type Writer } from './writer.ts'
 
-// A topic without a name and without partitions takes three bytes of a frame and some thirty times that on the heap, so a peer
-// could make a hundred megabytes into more than this process has. No request that means something has a million elements;
-// responses come from brokers, which we trust, and may be larger.
+// A topic without a name and without partitions takes three bytes of a frame and some thirty times that on the heap, so
+// a peer could make a hundred megabytes into more than this process has. No request that means something has a million
+// elements; responses come from brokers, which we trust, and may be larger.
 const MAX_REQUEST_ELEMENTS = 1 << 20
 
 type Decode = (reader: Reader) => unknown

@@ -1,6 +1,6 @@
-// Writes the source of the functions that decode one message in one version; compile.ts makes them callable. There is one
-// function per struct, which reads in wire order into constants and ends in one object literal in the order of the declaration,
-// and one per array. `r` is the Reader.
+// Writes the source of the functions that decode one message in one version; compile.ts makes them callable. There is
+// one function per struct, which reads in wire order into constants and ends in one object literal in the order of the
+// declaration, and one per array. `r` is the Reader.
 import { defaultSource, fixedOf, methodOf, runsOf } from './source.ts'
 import { exists, isNullable, type AnyField, type Shape, type Type } from './schema.ts'
 
@@ -129,7 +129,8 @@ ${nullable ? '  if (length < 0) return null\n' : ''}  const values = length < ${
   }
 }
 
-// A longer array grows as it is filled: V8 makes a slow dictionary of one that is created with tens of millions of places.
+// A longer array grows as it is filled: V8 makes a slow dictionary of one that is created with tens of millions of
+// places.
 const LARGE_ARRAY = 1 << 20
 
 // Of the types that have no fixed number size: in the plain and in the compact form.

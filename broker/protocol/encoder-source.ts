@@ -1,5 +1,6 @@
-// Writes the source of the functions that encode one message in one version; compile.ts makes them callable. There is one
-// function per struct and per array. `w` is the Writer, `v` the value; a field that was left out (undefined) is its default.
+// Writes the source of the functions that encode one message in one version; compile.ts makes them callable. There is
+// one function per struct and per array. `w` is the Writer, `v` the value; a field that was left out (undefined) is its
+// default.
 import { defaultSource, fixedOf, isDefaultSource, methodOf, runsOf, type Fixed, type Run } from './source.ts'
 import { exists, isNullable, type AnyField, type Shape, type Type } from './schema.ts'
 

@@ -1,5 +1,5 @@
-// Kafka's error codes, their names and the texts that clients and people know (org.apache.kafka.common.protocol.Errors, 4.4).
-// Which error belongs where is the handlers' business.
+// Kafka's error codes, their names and the texts that clients and people know (org.apache.kafka.common.protocol.Errors,
+// 4.4). Which error belongs where is the handlers' business.
 
 export const ErrorCode = {
   UNKNOWN_SERVER_ERROR: -1,

@@ -1,11 +1,11 @@
-// Whole frames: the header of a request and of a response (versions: KIP-482), and a body behind it with the size in front. A
-// frame as it is read here has no size; connections cut frames by it.
+// Whole frames: the header of a request and of a response (versions: KIP-482), and a body behind it with the size in
+// front. A frame as it is read here has no size; connections cut frames by it.
 //
 //   request v1, v2    api key int16 | version int16 | correlation id int32 | client id int16 + bytes, -1 null | v2: tag buffer
 //   response v0, v1   correlation id int32 | v1: tag buffer
 //
-// The flexible versions of an API use the higher header version, except that ApiVersions is always answered with v0: a client
-// that asks for a version the broker does not have must be able to read the answer (KIP-511).
+// The flexible versions of an API use the higher header version, except that ApiVersions is always answered with v0: a
+// client that asks for a version the broker does not have must be able to read the answer (KIP-511).
 import { encodeRequestBody, encodeResponseBody } from './compile.ts'
 import { ProtocolError, Reader } from './reader.ts'
 import { isFlexible, type Api, type RequestInit, type ResponseInit } from './schema.ts'

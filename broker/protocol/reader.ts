@@ -1,5 +1,5 @@
-// A cursor over one frame. Every read checks the bytes left first, so malformed input ends in a ProtocolError: no read goes
-// past the frame, and no length that a peer sent is allocated before the frame is known to be long enough for it.
+// A cursor over one frame. Every read checks the bytes left first, so malformed input ends in a ProtocolError: no read
+// goes past the frame, and no length that a peer sent is allocated before the frame is known to be long enough for it.
 // What the bytes mean is compile.ts's business.
 import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 

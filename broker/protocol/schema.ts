@@ -1,7 +1,7 @@
-// The language in which Kafka's messages are declared (style of messages/*.ts): a field is a type plus refinements that say in
-// which versions it exists, may be null, is tagged, and what it is when it is absent. The declarations are values; compile.ts
-// turns them into code and test/protocol/interpreter.ts walks them. Semantics follow Kafka's message generator (KIP-482 for
-// flexible versions). Nothing here touches bytes.
+// The language in which Kafka's messages are declared (style of messages/*.ts): a field is a type plus refinements that
+// say in which versions it exists, may be null, is tagged, and what it is when it is absent. The declarations are
+// values; compile.ts turns them into code and test/protocol/interpreter.ts walks them. Semantics follow Kafka's message
+// generator (KIP-482 for flexible versions). Nothing here touches bytes.
 import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 
 export type Primitive =

@@ -1,5 +1,5 @@
-// What the writers of decoder and encoder source share: fixed-size numbers as expressions, the names of the Reader's and Writer's
-// methods for everything else, and defaults as source.
+// What the writers of decoder and encoder source share: fixed-size numbers as expressions, the names of the Reader's
+// and Writer's methods for everything else, and defaults as source.
 import { defaultOf, type AnyField, type Primitive, type Type } from './schema.ts'
 
 /**

@@ -1,5 +1,5 @@
-// The bytes of one message in the making: a growing buffer for the small fields, and the chunks that were handed in (record
-// batches), which are passed on as they are and never copied. The order of calls is compile.ts's business.
+// The bytes of one message in the making: a growing buffer for the small fields, and the chunks that were handed in
+// (record batches), which are passed on as they are and never copied. The order of calls is compile.ts's business.
 import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 
 /** A value that the message, or this version of it, cannot carry: whoever built it is at fault, not the peer. */

@@ -1,5 +1,5 @@
-// The compiled codecs against the reference interpreter, on random messages of every API in every version, and on damaged ones.
-// A failure names the seed; FLOTILLA_SEED=<seed> repeats it, FLOTILLA_ROUNDS=<n> looks longer.
+// The compiled codecs against the reference interpreter, on random messages of every API in every version, and on
+// damaged ones. A failure names the seed; FLOTILLA_SEED=<seed> repeats it, FLOTILLA_ROUNDS=<n> looks longer.
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { decodeRequest, decodeResponse, encodeRequestBody, encodeResponseBody } from '../../broker/protocol/compile.ts'

@@ -1,5 +1,6 @@
-// Our declarations against Kafka's own definitions, field by field and version by version. The definitions are not part of this
-// repository: KAFKA_DEFINITIONS names a JSON file (message name -> definition, comments removed), or it lies beside the checkout.
+// Our declarations against Kafka's own definitions, field by field and version by version. The definitions are not part
+// of this repository: KAFKA_DEFINITIONS names a JSON file (message name -> definition, comments removed), or it lies
+// beside the checkout.
 import { deepEqual } from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -38,8 +39,8 @@ type KafkaMessage = {
   readonly commonStructs?: readonly { readonly name: string; readonly fields: readonly KafkaField[] }[]
 }
 
-// Served by a broker listener of Kafka and deliberately not declared: changing the voters of a Raft quorum (KIP-853) has no
-// meaning where the metadata leader is elected otherwise, and the other two are not offered.
+// Served by a broker listener of Kafka and deliberately not declared: changing the voters of a Raft quorum (KIP-853)
+// has no meaning where the metadata leader is elected otherwise, and the other two are not offered.
 const NOT_DECLARED = [
   'AddRaftVoter',
   'RemoveRaftVoter',
@@ -112,7 +113,8 @@ function eachVersion(
   return versions
 }
 
-// A field that a version lacks is described too: its default and whether it may be dropped decide what is sent and read.
+// A field that a version lacks is described too: its default and whether it may be dropped decide what is sent and
+// read.
 const summary = (type: string, where: string, byDefault: string): string => `${type} ${where} default ${byDefault}`
 
 function describeShape(shape: Shape, version: number): Described {

@@ -1,6 +1,7 @@
-// Frames as real clients and Apache Kafka 4.4 exchanged them, recorded by a proxy between the two: in golden/, one file per client,
-// one frame of an API, version and direction a line, without its size. kafka-tools are Kafka's own command line tools, kcat and
-// confluent-kafka are librdkafka. What we read from them must be all there is in them, so we must write the same bytes again.
+// Frames as real clients and Apache Kafka 4.4 exchanged them, recorded by a proxy between the two: in golden/, one file
+// per client, one frame of an API, version and direction a line, without its size. kafka-tools are Kafka's own command
+// line tools, kcat and confluent-kafka are librdkafka. What we read from them must be all there is in them, so we must
+// write the same bytes again.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, test } from 'vitest'

@@ -1,5 +1,6 @@
-// The reference codec: walks a declaration for every message, slowly and with nothing shared with broker/protocol/compile.ts
-// except the declarations. Its bytes are what the compiled code's bytes are compared with. Any malformed input throws.
+// The reference codec: walks a declaration for every message, slowly and with nothing shared with
+// broker/protocol/compile.ts except the declarations. Its bytes are what the compiled code's bytes are compared with.
+// Any malformed input throws.
 import { defaultOf, type AnyField, type Api, type Shape, type Type } from '../../broker/protocol/schema.ts'
 
 type Values = Readonly<Record<string, unknown>>

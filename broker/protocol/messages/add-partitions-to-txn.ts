@@ -1,6 +1,6 @@
 // AddPartitionsToTxn (24): announces partitions to the transaction coordinator (KIP-98). v1 throttles after the answer
-// (KIP-219), v2 PRODUCER_FENCED (KIP-588), v3 flexible (KIP-482), v4 many transactions at once, and verification for brokers
-// (KIP-890), v5 TRANSACTION_ABORTABLE (KIP-890). Clients send v3 at most; v4 is for brokers.
+// (KIP-219), v2 PRODUCER_FENCED (KIP-588), v3 flexible (KIP-482), v4 many transactions at once, and verification for
+// brokers (KIP-890), v5 TRANSACTION_ABORTABLE (KIP-890). Clients send v3 at most; v4 is for brokers.
 import { api, array, bool, int16, int32, int64, string, struct, type RequestOf, type ResponseOf } from '../schema.ts'
 
 const topic = struct({ name: string, partitions: array(int32) })

@@ -1,5 +1,5 @@
-// AlterConfigs (33, KIP-133): replaces all configs of a resource; IncrementalAlterConfigs is what clients use since KIP-339. v1
-// throttles after the answer (KIP-219), v2 flexible (KIP-482).
+// AlterConfigs (33, KIP-133): replaces all configs of a resource; IncrementalAlterConfigs is what clients use since
+// KIP-339. v1 throttles after the answer (KIP-219), v2 flexible (KIP-482).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterConfigs = api({

@@ -1,5 +1,5 @@
-// AlterPartitionReassignments (45): moves replicas to other brokers, or calls a move off (KIP-455). v1 may forbid another
-// replication factor (KIP-860).
+// AlterPartitionReassignments (45): moves replicas to other brokers, or calls a move off (KIP-455). v1 may forbid
+// another replication factor (KIP-860).
 import { api, array, bool, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterPartitionReassignments = api({

@@ -1,5 +1,5 @@
-// AlterReplicaLogDirs (34): moves replicas between the disks of a broker (KIP-113). v1 is the oldest that is left, v2 flexible
-// (KIP-482).
+// AlterReplicaLogDirs (34): moves replicas between the disks of a broker (KIP-113). v1 is the oldest that is left, v2
+// flexible (KIP-482).
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const AlterReplicaLogDirs = api({

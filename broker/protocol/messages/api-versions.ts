@@ -1,7 +1,7 @@
-// ApiVersions (18): what a broker speaks (KIP-35). v1 throttle time (KIP-124), v2 throttles after the answer (KIP-219), v3
-// flexible, the client's name (KIP-511), features in tags (KIP-584), v4 features whose oldest level is 0 (KIP-584; left out of
-// older answers), v5 whom the client believes it talks to (KIP-1242). A version that is too new is answered with v0 and
-// UNSUPPORTED_VERSION; the answer's header never has tags.
+// ApiVersions (18): what a broker speaks (KIP-35). v1 throttle time (KIP-124), v2 throttles after the answer (KIP-219),
+// v3 flexible, the client's name (KIP-511), features in tags (KIP-584), v4 features whose oldest level is 0 (KIP-584;
+// left out of older answers), v5 whom the client believes it talks to (KIP-1242). A version that is too new is answered
+// with v0 and UNSUPPORTED_VERSION; the answer's header never has tags.
 import { api, array, bool, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ApiVersions = api({

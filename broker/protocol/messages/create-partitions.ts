@@ -1,5 +1,5 @@
-// CreatePartitions (37): more partitions for topics that exist (KIP-195). v1 throttles after the answer (KIP-219), v2 flexible
-// (KIP-482), v3 THROTTLING_QUOTA_EXCEEDED (KIP-599).
+// CreatePartitions (37): more partitions for topics that exist (KIP-195). v1 throttles after the answer (KIP-219), v2
+// flexible (KIP-482), v3 THROTTLING_QUOTA_EXCEEDED (KIP-599).
 import { api, array, bool, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const CreatePartitions = api({

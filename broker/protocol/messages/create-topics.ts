@@ -1,6 +1,6 @@
-// CreateTopics (19). v2 is the oldest that is left (KIP-4; v2 throttle time, KIP-124), v3 throttles after the answer (KIP-219),
-// v4 -1 for the broker's defaults (KIP-464), v5 flexible, the new topic's configs in the answer (KIP-525), v6
-// THROTTLING_QUOTA_EXCEEDED (KIP-599), v7 topic ids (KIP-516).
+// CreateTopics (19). v2 is the oldest that is left (KIP-4; v2 throttle time, KIP-124), v3 throttles after the answer
+// (KIP-219), v4 -1 for the broker's defaults (KIP-464), v5 flexible, the new topic's configs in the answer (KIP-525),
+// v6 THROTTLING_QUOTA_EXCEEDED (KIP-599), v7 topic ids (KIP-516).
 import { api, array, bool, int16, int32, int8, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const CreateTopics = api({

@@ -1,4 +1,5 @@
-// DeleteRecords (21): moves the log start offset up (KIP-107). v1 throttles after the answer (KIP-219), v2 flexible (KIP-482).
+// DeleteRecords (21): moves the log start offset up (KIP-107). v1 throttles after the answer (KIP-219), v2 flexible
+// (KIP-482).
 import { api, array, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DeleteRecords = api({

@@ -1,5 +1,6 @@
-// DeleteTopics (20). v1 is the oldest that is left (KIP-4), v2 throttles after the answer (KIP-219), v3 TOPIC_DELETION_DISABLED
-// (KIP-322), v4 flexible (KIP-482), v5 error messages and THROTTLING_QUOTA_EXCEEDED (KIP-599), v6 topics by id (KIP-516).
+// DeleteTopics (20). v1 is the oldest that is left (KIP-4), v2 throttles after the answer (KIP-219), v3
+// TOPIC_DELETION_DISABLED (KIP-322), v4 flexible (KIP-482), v5 error messages and THROTTLING_QUOTA_EXCEEDED (KIP-599),
+// v6 topics by id (KIP-516).
 import { api, array, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DeleteTopics = api({

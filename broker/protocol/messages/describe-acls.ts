@@ -1,5 +1,5 @@
-// DescribeAcls (29, KIP-140). v1 is the oldest that is left (prefixed resource names, KIP-290), v2 flexible (KIP-482), v3 users
-// as resources (KIP-373).
+// DescribeAcls (29, KIP-140). v1 is the oldest that is left (prefixed resource names, KIP-290), v2 flexible (KIP-482),
+// v3 users as resources (KIP-373).
 import { api, array, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeAcls = api({

@@ -1,5 +1,5 @@
-// DescribeConfigs (32, KIP-133). v1 is the oldest that is left (sources and synonyms, KIP-226), v2 throttles after the answer
-// (KIP-219), v3 types and documentation (KIP-569), v4 flexible (KIP-482).
+// DescribeConfigs (32, KIP-133). v1 is the oldest that is left (sources and synonyms, KIP-226), v2 throttles after the
+// answer (KIP-219), v3 types and documentation (KIP-569), v4 flexible (KIP-482).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeConfigs = api({

@@ -1,5 +1,5 @@
-// DescribeDelegationToken (41, KIP-48). v1 is the oldest that is left, v2 flexible (KIP-482), v3 who asked for the token
-// (KIP-373).
+// DescribeDelegationToken (41, KIP-48). v1 is the oldest that is left, v2 flexible (KIP-482), v3 who asked for the
+// token (KIP-373).
 import { api, array, bytes, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeDelegationToken = api({

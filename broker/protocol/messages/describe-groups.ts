@@ -1,6 +1,6 @@
-// DescribeGroups (15): the state and members of classic groups. v1 throttle time (KIP-124), v2 throttles after the answer
-// (KIP-219), v3 authorized operations (KIP-430), v4 static members (KIP-345), v5 flexible (KIP-482), v6 error messages and
-// GROUP_ID_NOT_FOUND (KIP-1043).
+// DescribeGroups (15): the state and members of classic groups. v1 throttle time (KIP-124), v2 throttles after the
+// answer (KIP-219), v3 authorized operations (KIP-430), v4 static members (KIP-345), v5 flexible (KIP-482), v6 error
+// messages and GROUP_ID_NOT_FOUND (KIP-1043).
 import { api, array, bool, bytes, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeGroups = api({

@@ -1,5 +1,5 @@
-// DescribeLogDirs (35): what lies on a broker's disks (KIP-113). v1 is the oldest that is left, v2 flexible (KIP-482), v3 an
-// error for the whole (KIP-784), v4 total and usable bytes (KIP-827), v5 cordoned directories (KIP-1066).
+// DescribeLogDirs (35): what lies on a broker's disks (KIP-113). v1 is the oldest that is left, v2 flexible (KIP-482),
+// v3 an error for the whole (KIP-784), v4 total and usable bytes (KIP-827), v5 cordoned directories (KIP-1066).
 import { api, array, bool, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const DescribeLogDirs = api({

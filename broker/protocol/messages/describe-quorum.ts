@@ -1,5 +1,5 @@
-// DescribeQuorum (55): leader, voters and observers of the metadata quorum (KIP-595). v1 when replicas last fetched (KIP-836),
-// v2 directory ids, voters' addresses and error messages (KIP-853).
+// DescribeQuorum (55): leader, voters and observers of the metadata quorum (KIP-595). v1 when replicas last fetched
+// (KIP-836), v2 directory ids, voters' addresses and error messages (KIP-853).
 import {
   api,
   array,

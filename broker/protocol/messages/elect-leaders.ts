@@ -1,4 +1,5 @@
-// ElectLeaders (43): makes the preferred replicas leaders (KIP-183). v1 unclean elections (KIP-460), v2 flexible (KIP-482).
+// ElectLeaders (43): makes the preferred replicas leaders (KIP-183). v1 unclean elections (KIP-460), v2 flexible
+// (KIP-482).
 import { api, array, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ElectLeaders = api({

@@ -1,5 +1,5 @@
-// EndTxn (26): commits or aborts (KIP-98). v1 throttles after the answer (KIP-219), v2 PRODUCER_FENCED (KIP-588), v3 flexible
-// (KIP-482), v4 TRANSACTION_ABORTABLE (KIP-890), v5 the producer's next epoch in the answer (KIP-890).
+// EndTxn (26): commits or aborts (KIP-98). v1 throttles after the answer (KIP-219), v2 PRODUCER_FENCED (KIP-588), v3
+// flexible (KIP-482), v4 TRANSACTION_ABORTABLE (KIP-890), v5 the producer's next epoch in the answer (KIP-890).
 import { api, bool, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const EndTxn = api({

@@ -1,8 +1,9 @@
-// Fetch (1): reads record batches, for consumers and for followers. v4 is the oldest that is left (isolation level, KIP-98), v5
-// log start offset (KIP-107), v6 KAFKA_STORAGE_ERROR (KIP-112), v7 sessions (KIP-227), v8 throttles after the answer (KIP-219),
-// v9 leader epoch (KIP-320), v10 zstd (KIP-110), v11 rack and preferred replica (KIP-392), v12 flexible, cluster id, diverging
-// epoch (KIP-595), v13 topic ids for names (KIP-516), v14 OFFSET_MOVED_TO_TIERED_STORAGE (KIP-405), v15 replica epoch
-// (KIP-903), v16 addresses of new leaders (KIP-951), v17 directory id (KIP-853), v18 the follower's high watermark (KIP-1166).
+// Fetch (1): reads record batches, for consumers and for followers. v4 is the oldest that is left (isolation level,
+// KIP-98), v5 log start offset (KIP-107), v6 KAFKA_STORAGE_ERROR (KIP-112), v7 sessions (KIP-227), v8 throttles after
+// the answer (KIP-219), v9 leader epoch (KIP-320), v10 zstd (KIP-110), v11 rack and preferred replica (KIP-392), v12
+// flexible, cluster id, diverging epoch (KIP-595), v13 topic ids for names (KIP-516), v14
+// OFFSET_MOVED_TO_TIERED_STORAGE (KIP-405), v15 replica epoch (KIP-903), v16 addresses of new leaders (KIP-951), v17
+// directory id (KIP-853), v18 the follower's high watermark (KIP-1166).
 import {
   api,
   array,

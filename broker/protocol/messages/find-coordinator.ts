@@ -1,6 +1,6 @@
-// FindCoordinator (10): which broker coordinates a group, a transaction or a share group. v1 key types (KIP-98), v2 throttles
-// after the answer (KIP-219), v3 flexible (KIP-482), v4 many keys at once (KIP-699), v5 TRANSACTION_ABORTABLE (KIP-890), v6
-// share groups (KIP-932).
+// FindCoordinator (10): which broker coordinates a group, a transaction or a share group. v1 key types (KIP-98), v2
+// throttles after the answer (KIP-219), v3 flexible (KIP-482), v4 many keys at once (KIP-699), v5 TRANSACTION_ABORTABLE
+// (KIP-890), v6 share groups (KIP-932).
 import { api, array, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const FindCoordinator = api({

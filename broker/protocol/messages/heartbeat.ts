@@ -1,5 +1,5 @@
-// Heartbeat (12): keeps a member of a classic group alive. v1 throttle time (KIP-124), v2 throttles after the answer (KIP-219),
-// v3 static members (KIP-345), v4 flexible (KIP-482).
+// Heartbeat (12): keeps a member of a classic group alive. v1 throttle time (KIP-124), v2 throttles after the answer
+// (KIP-219), v3 static members (KIP-345), v4 flexible (KIP-482).
 import { api, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const Heartbeat = api({

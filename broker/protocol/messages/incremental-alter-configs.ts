@@ -1,4 +1,5 @@
-// IncrementalAlterConfigs (44): sets, deletes, appends to and subtracts from single configs (KIP-339). v1 flexible (KIP-482).
+// IncrementalAlterConfigs (44): sets, deletes, appends to and subtracts from single configs (KIP-339). v1 flexible
+// (KIP-482).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const IncrementalAlterConfigs = api({

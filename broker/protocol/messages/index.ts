@@ -1,5 +1,5 @@
-// The messages that a broker listener serves in Kafka 4.4, by API key, except what definitions.test.ts says we will not. Which of
-// them, and which of their versions, this broker answers is api/index.ts's decision.
+// The messages that a broker listener serves in Kafka 4.4, by API key, except what definitions.test.ts says we will
+// not. Which of them, and which of their versions, this broker answers is api/index.ts's decision.
 import type { Api } from '../schema.ts'
 import { Produce } from './produce.ts'
 import { Fetch } from './fetch.ts'

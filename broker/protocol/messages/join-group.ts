@@ -1,6 +1,7 @@
-// JoinGroup (11): enters a classic group, or its next generation. v1 rebalance timeout (KIP-62), v2 throttle time (KIP-124), v3
-// throttles after the answer (KIP-219), v4 MEMBER_ID_REQUIRED (KIP-394), v5 static members (KIP-345), v6 flexible (KIP-482), v7
-// the protocol type in answers (KIP-559), v8 a reason (KIP-800), v9 leaders that must not assign (KIP-814).
+// JoinGroup (11): enters a classic group, or its next generation. v1 rebalance timeout (KIP-62), v2 throttle time
+// (KIP-124), v3 throttles after the answer (KIP-219), v4 MEMBER_ID_REQUIRED (KIP-394), v5 static members (KIP-345), v6
+// flexible (KIP-482), v7 the protocol type in answers (KIP-559), v8 a reason (KIP-800), v9 leaders that must not assign
+// (KIP-814).
 import { api, array, bool, bytes, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const JoinGroup = api({

@@ -1,5 +1,5 @@
-// LeaveGroup (13): takes members out of a classic group. v1 throttle time (KIP-124), v2 throttles after the answer (KIP-219),
-// v3 many members at once (KIP-345), v4 flexible (KIP-482), v5 reasons (KIP-800).
+// LeaveGroup (13): takes members out of a classic group. v1 throttle time (KIP-124), v2 throttles after the answer
+// (KIP-219), v3 many members at once (KIP-345), v4 flexible (KIP-482), v5 reasons (KIP-800).
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const LeaveGroup = api({

@@ -1,5 +1,5 @@
-// ListGroups (16): the groups that a broker coordinates. v1 throttle time (KIP-124), v2 throttles after the answer (KIP-219),
-// v3 flexible (KIP-482), v4 states (KIP-518), v5 types (KIP-848).
+// ListGroups (16): the groups that a broker coordinates. v1 throttle time (KIP-124), v2 throttles after the answer
+// (KIP-219), v3 flexible (KIP-482), v4 states (KIP-518), v5 types (KIP-848).
 import { api, array, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ListGroups = api({

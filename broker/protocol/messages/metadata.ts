@@ -1,8 +1,8 @@
-// Metadata (3): brokers, topics, and who leads their partitions. v1 null for all topics, controller and racks, v2 cluster id
-// (KIP-78), v3 throttle time (KIP-124), v4 says whether to create topics, v5 offline replicas (KIP-112), v6 throttles after the
-// answer (KIP-219), v7 leader epoch (KIP-320), v8 authorized operations (KIP-430), v9 flexible (KIP-482), v10 topic ids in
-// answers (KIP-516), v11 leaves the cluster's operations to DescribeCluster (KIP-700), v12 topics asked for by id, v13 an error
-// for the whole, REBOOTSTRAP_REQUIRED (KIP-1102).
+// Metadata (3): brokers, topics, and who leads their partitions. v1 null for all topics, controller and racks, v2
+// cluster id (KIP-78), v3 throttle time (KIP-124), v4 says whether to create topics, v5 offline replicas (KIP-112), v6
+// throttles after the answer (KIP-219), v7 leader epoch (KIP-320), v8 authorized operations (KIP-430), v9 flexible
+// (KIP-482), v10 topic ids in answers (KIP-516), v11 leaves the cluster's operations to DescribeCluster (KIP-700), v12
+// topics asked for by id, v13 an error for the whole, REBOOTSTRAP_REQUIRED (KIP-1102).
 import { api, array, bool, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const Metadata = api({

@@ -1,6 +1,6 @@
-// OffsetCommit (8): stores a group's positions. v2 is the oldest that is left (retention time), v3 throttle time (KIP-124), v4
-// throttles after the answer (KIP-219), v5 no retention time (KIP-211), v6 leader epoch (KIP-320), v7 static members (KIP-345),
-// v8 flexible (KIP-482), v9 member epochs (KIP-848), v10 topic ids for names (KIP-848).
+// OffsetCommit (8): stores a group's positions. v2 is the oldest that is left (retention time), v3 throttle time
+// (KIP-124), v4 throttles after the answer (KIP-219), v5 no retention time (KIP-211), v6 leader epoch (KIP-320), v7
+// static members (KIP-345), v8 flexible (KIP-482), v9 member epochs (KIP-848), v10 topic ids for names (KIP-848).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const OffsetCommit = api({

@@ -1,7 +1,7 @@
-// OffsetFetch (9): a group's stored positions. v1 is the oldest that is left (offsets in Kafka rather than ZooKeeper), v2 null
-// for all topics and an error for the whole (KIP-88), v3 throttle time (KIP-124), v4 throttles after the answer (KIP-219), v5
-// leader epoch (KIP-320), v6 flexible (KIP-482), v7 waits for open transactions (KIP-447), v8 many groups at once (KIP-709), v9
-// member epochs (KIP-848), v10 topic ids for names (KIP-848).
+// OffsetFetch (9): a group's stored positions. v1 is the oldest that is left (offsets in Kafka rather than ZooKeeper),
+// v2 null for all topics and an error for the whole (KIP-88), v3 throttle time (KIP-124), v4 throttles after the answer
+// (KIP-219), v5 leader epoch (KIP-320), v6 flexible (KIP-482), v7 waits for open transactions (KIP-447), v8 many groups
+// at once (KIP-709), v9 member epochs (KIP-848), v10 topic ids for names (KIP-848).
 import { api, array, bool, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const OffsetFetch = api({

@@ -1,5 +1,6 @@
-// OffsetForLeaderEpoch (23): where an epoch ends in the leader's log, to find where logs diverge (KIP-101). v2 is the oldest
-// that is left (leader epoch, KIP-320), v3 the replica, so that consumers may ask (KIP-392), v4 flexible (KIP-482).
+// OffsetForLeaderEpoch (23): where an epoch ends in the leader's log, to find where logs diverge (KIP-101). v2 is the
+// oldest that is left (leader epoch, KIP-320), v3 the replica, so that consumers may ask (KIP-392), v4 flexible
+// (KIP-482).
 import { api, array, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const OffsetForLeaderEpoch = api({

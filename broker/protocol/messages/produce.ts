@@ -1,7 +1,8 @@
-// Produce (0): appends record batches to partitions. v3 is the oldest that is left (batches with transactional ids, KIP-98), v4
-// KAFKA_STORAGE_ERROR (KIP-112), v5 log start offset, v6 throttles after the answer (KIP-219), v7 zstd (KIP-110), v8 errors per
-// record (KIP-467), v9 flexible (KIP-482), v10 the new leader and its address in tags (KIP-951), v11 TRANSACTION_ABORTABLE
-// (KIP-890), v12 adds partitions to the transaction by itself (KIP-890), v13 topic ids for names (KIP-516).
+// Produce (0): appends record batches to partitions. v3 is the oldest that is left (batches with transactional ids,
+// KIP-98), v4 KAFKA_STORAGE_ERROR (KIP-112), v5 log start offset, v6 throttles after the answer (KIP-219), v7 zstd
+// (KIP-110), v8 errors per record (KIP-467), v9 flexible (KIP-482), v10 the new leader and its address in tags
+// (KIP-951), v11 TRANSACTION_ABORTABLE (KIP-890), v12 adds partitions to the transaction by itself (KIP-890), v13 topic
+// ids for names (KIP-516).
 import { api, array, int16, int32, int64, records, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 import { leaderIdAndEpoch, nodeEndpoints } from './leaders.ts'
 

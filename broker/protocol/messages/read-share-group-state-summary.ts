@@ -1,5 +1,5 @@
-// ReadShareGroupStateSummary (87): group coordinator to share coordinator, start offsets only (KIP-932). v1 how many deliveries
-// are complete (KIP-1226).
+// ReadShareGroupStateSummary (87): group coordinator to share coordinator, start offsets only (KIP-932). v1 how many
+// deliveries are complete (KIP-1226).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const ReadShareGroupStateSummary = api({

@@ -1,5 +1,5 @@
-// SaslHandshake (17): chooses the SASL mechanism (KIP-43). After v0 raw tokens follow, after v1 SaslAuthenticate (KIP-152).
-// Never flexible.
+// SaslHandshake (17): chooses the SASL mechanism (KIP-43). After v0 raw tokens follow, after v1 SaslAuthenticate
+// (KIP-152). Never flexible.
 import { api, array, int16, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const SaslHandshake = api({

@@ -1,5 +1,5 @@
-// ShareAcknowledge (79): acknowledges records of a share group (KIP-932). v0 was early access and is gone; v2 renewal of locks
-// (KIP-1222).
+// ShareAcknowledge (79): acknowledges records of a share group (KIP-932). v0 was early access and is gone; v2 renewal
+// of locks (KIP-1222).
 import {
   api,
   array,

@@ -1,5 +1,5 @@
-// ShareFetch (78): acquires records for a member of a share group, and acknowledges earlier ones (KIP-932). v0 was early access
-// and is gone; v2 strict record limits (KIP-1206) and renewal of locks (KIP-1222).
+// ShareFetch (78): acquires records for a member of a share group, and acknowledges earlier ones (KIP-932). v0 was
+// early access and is gone; v2 strict record limits (KIP-1206) and renewal of locks (KIP-1222).
 import {
   api,
   array,

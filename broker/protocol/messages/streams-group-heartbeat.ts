@@ -1,5 +1,5 @@
-// StreamsGroupHeartbeat (88): joins, leaves and keeps up with a streams group, whose tasks the coordinator assigns (KIP-1071).
-// v1 the recovery lag as an int64 (KIP-1071), and whether the topology's description is wanted (KIP-1331).
+// StreamsGroupHeartbeat (88): joins, leaves and keeps up with a streams group, whose tasks the coordinator assigns
+// (KIP-1071). v1 the recovery lag as an int64 (KIP-1071), and whether the topology's description is wanted (KIP-1331).
 import {
   api,
   array,

@@ -1,6 +1,6 @@
-// SyncGroup (14): the leader of a classic group hands in the assignment, everybody gets theirs. v1 throttle time (KIP-124), v2
-// throttles after the answer (KIP-219), v3 static members (KIP-345), v4 flexible (KIP-482), v5 the protocol, to check
-// (KIP-559).
+// SyncGroup (14): the leader of a classic group hands in the assignment, everybody gets theirs. v1 throttle time
+// (KIP-124), v2 throttles after the answer (KIP-219), v3 static members (KIP-345), v4 flexible (KIP-482), v5 the
+// protocol, to check (KIP-559).
 import { api, array, bytes, int16, int32, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const SyncGroup = api({

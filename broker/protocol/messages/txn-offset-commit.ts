@@ -1,6 +1,6 @@
-// TxnOffsetCommit (28): stores a group's positions as part of a transaction (KIP-98). v1 throttles after the answer (KIP-219),
-// v2 leader epoch (KIP-320), v3 flexible, checks the member (KIP-447), v4 TRANSACTION_ABORTABLE (KIP-890), v5 adds the group to
-// the transaction by itself (KIP-890), v6 topic ids for names (KIP-1319).
+// TxnOffsetCommit (28): stores a group's positions as part of a transaction (KIP-98). v1 throttles after the answer
+// (KIP-219), v2 leader epoch (KIP-320), v3 flexible, checks the member (KIP-447), v4 TRANSACTION_ABORTABLE (KIP-890),
+// v5 adds the group to the transaction by itself (KIP-890), v6 topic ids for names (KIP-1319).
 import { api, array, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const TxnOffsetCommit = api({

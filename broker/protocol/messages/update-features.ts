@@ -1,4 +1,5 @@
-// UpdateFeatures (57, KIP-584). v1 kinds of upgrade and validation only (KIP-778), v2 one error for the whole (KIP-1022).
+// UpdateFeatures (57, KIP-584). v1 kinds of upgrade and validation only (KIP-778), v2 one error for the whole
+// (KIP-1022).
 import { api, array, bool, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const UpdateFeatures = api({

@@ -1,5 +1,5 @@
-// WriteTxnMarkers (27): the coordinator has control batches written that end a transaction (KIP-98). v1 flexible, the oldest
-// that is left (KIP-482), v2 transaction version (KIP-1228).
+// WriteTxnMarkers (27): the coordinator has control batches written that end a transaction (KIP-98). v1 flexible, the
+// oldest that is left (KIP-482), v2 transaction version (KIP-1228).
 import { api, array, bool, int16, int32, int64, int8, string, type RequestOf, type ResponseOf } from '../schema.ts'
 
 export const WriteTxnMarkers = api({
