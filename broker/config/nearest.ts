@@ -5,7 +5,7 @@ export function nearest(word: string, known: Iterable<string>): string | null {
   // Nobody means a longer word than this, and the work below is quadratic.
   if (word.length > 120) return null
   const plain = simplified(word)
-  const bound = Math.max(2, Math.floor(plain.length / 4))
+  const bound = plain.length < 4 ? 1 : Math.max(2, Math.floor(plain.length / 4))
   let best: string | null = null
   let bestSlips = bound + 1
   for (const candidate of known) {

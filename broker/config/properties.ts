@@ -26,8 +26,12 @@ function* logicalLines(text: string): Generator<{ content: string; line: number 
   const lines = text.replace(/^\uFEFF/, '').split(/\r\n|\r|\n/)
   for (const [index, raw] of lines.entries()) {
     const line = raw.replace(/^[ \t\f]+/, '')
-    if (parts.length === 0 && (line === '' || line.startsWith('#') || line.startsWith('!'))) continue
-    if (parts.length === 0) start = index + 1
+    const isFirst = parts.every(part => part === '')
+    if (isFirst && (line === '' || line.startsWith('#') || line.startsWith('!'))) {
+      parts = []
+      continue
+    }
+    if (isFirst) start = index + 1
     let end = line.length
     while (end > 0 && line[end - 1] === '\\') end--
     const isContinued = (line.length - end) % 2 === 1

@@ -262,7 +262,7 @@ export const shareAndStreamsKeys: readonly ConfigKey[] = [
   known(
     'share.coordinator.state.topic.min.isr',
     short(2, atLeast(1)),
-    'min.insync.replicas of the topic with the state of share groups.',
+    'The min.insync.replicas of the topic with the state of share groups.',
   ),
   known(
     'share.coordinator.state.topic.num.partitions',

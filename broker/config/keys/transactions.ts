@@ -39,7 +39,7 @@ export const transactionKeys: readonly ConfigKey[] = [
     int(5_242_880, atLeast(1)),
     'Batch size when transactions are loaded.',
   ),
-  known('transaction.state.log.min.isr', int(2, atLeast(1)), 'min.insync.replicas of the topic with transactions.'),
+  known('transaction.state.log.min.isr', int(2, atLeast(1)), 'The min.insync.replicas of the topic with transactions.'),
   known('transaction.state.log.num.partitions', int(50, atLeast(1)), 'Partitions of the topic with transactions.'),
   known('transaction.state.log.replication.factor', short(3, atLeast(1)), 'Replicas of the topic with transactions.'),
   known(
