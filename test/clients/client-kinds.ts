@@ -17,9 +17,16 @@ export type Ability =
   | 'max-timestamp'
   | 'errors of unknown topics when reading'
   | 'unknown partitions'
+  | 'records of nothing'
+  | 'negative partitions'
 
 /** Mistakes that some clients report in a way of their own. */
-export type Mistake = 'produce to an unknown topic' | 'produce to an unknown partition' | 'read out of range'
+export type Mistake =
+  | 'describe an unknown topic'
+  | 'produce to an unknown topic'
+  | 'produce to an unknown partition'
+  | 'read an unknown topic'
+  | 'read out of range'
 
 export type ClientKind = {
   readonly name: string
@@ -44,6 +51,7 @@ const kcat: ClientKind = {
     administration: 'it reads and writes only',
     'own timestamps': 'it has no option for the timestamp of a record',
     'max-timestamp': 'its query mode takes timestamps only',
+    'records of nothing': 'it skips empty input',
   },
   reports: {
     'produce to an unknown partition': {
@@ -59,7 +67,10 @@ const confluentKafka: ClientKind = {
   start: (installation, bootstrap) =>
     startProgram('confluent-kafka', [pathOf(installation, 'python'), here('python/client.py')], bootstrap),
   compressions: ALL,
-  cannot: {},
+  cannot: {
+    'errors of unknown topics when reading': 'its consumer waits for the topic to appear',
+    'negative partitions': 'its NewTopic takes no other negative number than -1',
+  },
   reports: {
     'produce to an unknown partition': {
       code: -190,
@@ -101,7 +112,9 @@ const franzGo: ClientKind = {
   name: 'franz-go',
   start: (installation, bootstrap) => startProgram('franz-go', [pathOf(installation, 'franz')], bootstrap),
   compressions: ALL,
-  cannot: {},
+  cannot: {
+    'errors of unknown topics when reading': 'its consumer waits for the topic to appear',
+  },
   reports: {
     'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
   },
@@ -112,7 +125,9 @@ const sarama: ClientKind = {
   name: 'sarama',
   start: (installation, bootstrap) => startProgram('sarama', [pathOf(installation, 'sarama')], bootstrap),
   compressions: ALL,
-  cannot: {},
+  cannot: {
+    'max-timestamp': 'its ListOffsets request has a version without this question (KIP-734)',
+  },
   reports: {
     'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
   },
@@ -149,7 +164,14 @@ const platformatic: ClientKind = {
     validateOnly: 'its createTopics has no such option',
     'unknown partitions': 'its producer takes the number modulo the number of partitions',
   },
-  reports: {},
+  reports: {
+    'describe an unknown topic': { code: null, because: 'its metadata() throws an Error of its own: "Unknown topic"' },
+    'produce to an unknown topic': {
+      code: null,
+      because: 'its metadata() throws an Error of its own: "Unknown topic"',
+    },
+    'read an unknown topic': { code: null, because: 'its metadata() throws an Error of its own: "Unknown topic"' },
+  },
   afterLast: 'none',
 }
 
@@ -162,3 +184,6 @@ export const clientKinds: readonly ClientKind[] = [
   kafkajs,
   platformatic,
 ]
+
+/** The client that prepares and looks for the others: it can do everything, and starts at once. */
+export const helperKind = franzGo

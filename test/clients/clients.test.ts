@@ -8,26 +8,28 @@ import type { Bench } from './checks/check.ts'
 import { mistakeChecks } from './checks/mistakes.ts'
 import { readingChecks } from './checks/reading.ts'
 import { recordChecks, variedRecords } from './checks/records.ts'
-import { clientKinds } from './client-kinds.ts'
+import { clientKinds, helperKind } from './client-kinds.ts'
 import { installed } from './installation.ts'
 import type { Client, ClientRecord } from './program.ts'
 
 const timeout = 180_000
 let broker: TestBroker
 const clients = new Map<string, Client>()
+let helper: Client
 
 beforeAll(async () => {
   const installation = await installed()
   broker = await startBroker({ 'auto.create.topics.enable': 'false' })
   for (const kind of clientKinds) clients.set(kind.name, kind.start(installation, broker.bootstrap))
+  helper = helperKind.start(installation, broker.bootstrap)
 }, 600_000)
 
 afterAll(async () => {
-  await Promise.all([...clients.values()].map(client => client.stop()))
+  await Promise.all([...clients.values(), helper].map(client => client?.stop()))
   await broker?.remove()
 }, timeout)
 
-const benchFor = (name: string): Bench => ({ broker, client: clients.get(name)!, helper: clients.get('franz-go')! })
+const benchFor = (name: string): Bench => ({ broker, client: clients.get(name)!, helper })
 
 for (const kind of clientKinds) {
   describe(kind.name, { timeout }, () => {
@@ -45,7 +47,7 @@ describe('between clients', { timeout }, () => {
 
   beforeAll(async () => {
     // A partition for each producing client, written with every compression it has.
-    topic = await newTopic(benchFor('franz-go'), 'cross', { partitions: clientKinds.length })
+    topic = await newTopic(benchFor(clientKinds[0]!.name), 'cross', { partitions: clientKinds.length })
     for (const [partition, kind] of clientKinds.entries()) {
       produced[partition] = []
       for (const compression of kind.compressions) {

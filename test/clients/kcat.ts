@@ -20,10 +20,25 @@ const CODES: Readonly<Record<string, number>> = {
 const RECORD_END = '\x1e<end of record>\x1e'
 const KEY_END = '\x1f<end of key>\x1f'
 
+// How long librdkafka waits for a topic that it has been told about but cannot see; its default is 30 s.
+const PROPAGATION_MS = 1_000
+
 /** kcat at `path` against `bootstrap`. */
 export function startKcat(path: string, bootstrap: string): Client {
   const kcat = (args: readonly string[], input?: Buffer) =>
-    run(path, ['-b', bootstrap, '-X', 'allow.auto.create.topics=false', ...args], input)
+    run(
+      path,
+      [
+        '-b',
+        bootstrap,
+        '-X',
+        'allow.auto.create.topics=false',
+        '-X',
+        `topic.metadata.propagation.max.ms=${PROPAGATION_MS}`,
+        ...args,
+      ],
+      input,
+    )
   const handlers: Handlers = {
     async hello() {
       const { stdout } = await run(path, ['-V'])
@@ -41,7 +56,12 @@ export function startKcat(path: string, bootstrap: string): Client {
       if (found!.error !== undefined) throw new ClientError(CODES[found!.error] ?? null, 'kcat', found!.error)
       const ids = (nodes: readonly { id: number }[]) => nodes.map(node => node.id)
       return {
-        partitions: found!.partitions.map(each => ({ ...each, replicas: ids(each.replicas), isr: ids(each.isrs) })),
+        partitions: found!.partitions.map(({ partition, leader, replicas, isrs }) => ({
+          partition,
+          leader,
+          replicas: ids(replicas),
+          isr: ids(isrs),
+        })),
       }
     },
     async listOffsets({ topic, partition, at }) {

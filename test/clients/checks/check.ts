@@ -1,8 +1,9 @@
 // What every check gets: a client under test, the broker, another client for what the one under test cannot do, and names.
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'vitest'
 import type { TestBroker } from '../broker.ts'
-import type { Ability, ClientKind } from '../client-kinds.ts'
+import type { Ability, ClientKind, Mistake } from '../client-kinds.ts'
 import { ClientError } from '../program.ts'
 import type { Acks, Client, ClientRecord, Compression, ConsumedRecord } from '../program.ts'
 
@@ -51,7 +52,24 @@ export async function newTopic({ helper }: Bench, about: string, init: TopicInit
   const topic = topicName(about)
   const { partitions = 1, configs = {} } = init
   await helper.run('createTopic', { topic, partitions, replicationFactor: 1, configs, validateOnly: false })
+  await eventually(() => helper.run('describeTopic', { topic }))
   return topic
+}
+
+/**
+ * Repeats `attempt` until it succeeds; rejects with its last error after 30 s. For what Kafka answers before it is everywhere:
+ * the controller has created, changed or deleted something, and the broker hears of it a moment later.
+ */
+export async function eventually<T>(attempt: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + 30_000
+  for (;;) {
+    try {
+      return await attempt()
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+      await sleep(20)
+    }
+  }
 }
 
 export type ProduceInit = {
@@ -121,7 +139,13 @@ export function sameRecords(
   }
 }
 
-/** Asserts that the client reports this error code of the protocol, or what `kind.reports` has instead. */
+/** The code that this client reports for a mistake: Kafka's, unless client-kinds.ts has an exception. */
+export function codeFor(kind: ClientKind, mistake: Mistake, code: number): number | null {
+  const own = kind.reports[mistake]
+  return own ? own.code : code
+}
+
+/** Asserts that the client reports this error code of the protocol; null: an error of its own without one. */
 export async function refused(promise: Promise<unknown>, code: number | null): Promise<void> {
   await rejects(promise, error => {
     ok(error instanceof ClientError, `not an answer of the client: ${String(error)}`)

@@ -1,23 +1,18 @@
 // Wrong requests to produce and read, and the error each client reports.
 import { deepEqual } from 'node:assert/strict'
-import type { Mistake } from '../client-kinds.ts'
-import { Code, check, consume, newTopic, produce, refused, textRecord, topicName } from './check.ts'
+import { Code, check, codeFor, consume, newTopic, produce, refused, textRecord, topicName } from './check.ts'
 import type { Suite } from './check.ts'
 
 // For clients that go on trying until a deadline; long enough for a slow machine to ask for metadata.
-const GIVES_UP_AFTER_MS = 5_000
+const GIVES_UP_AFTER_MS = 4_000
 
 export function mistakeChecks(suite: Suite): void {
   const { kind, bench } = suite
-  const codeFor = (mistake: Mistake, code: number) => {
-    const own = kind.reports[mistake]
-    return own ? own.code : code
-  }
 
   check(suite, 'producing to a topic that does not exist fails, and does not create it', [], async () => {
     const topic = topicName('unknown')
     const produced = produce(bench().client, topic, [textRecord('key', 'value')], { timeoutMs: GIVES_UP_AFTER_MS })
-    await refused(produced, codeFor('produce to an unknown topic', Code.UNKNOWN_TOPIC_OR_PARTITION))
+    await refused(produced, codeFor(kind, 'produce to an unknown topic', Code.UNKNOWN_TOPIC_OR_PARTITION))
     await refused(bench().helper.run('describeTopic', { topic }), Code.UNKNOWN_TOPIC_OR_PARTITION)
   })
 
@@ -27,11 +22,14 @@ export function mistakeChecks(suite: Suite): void {
       partition: 7,
       timeoutMs: GIVES_UP_AFTER_MS,
     })
-    await refused(produced, codeFor('produce to an unknown partition', Code.UNKNOWN_TOPIC_OR_PARTITION))
+    await refused(produced, codeFor(kind, 'produce to an unknown partition', Code.UNKNOWN_TOPIC_OR_PARTITION))
   })
 
   check(suite, 'reading a topic that does not exist fails', ['errors of unknown topics when reading'], () =>
-    refused(consume(bench().client, topicName('unknown'), 0, 1), Code.UNKNOWN_TOPIC_OR_PARTITION),
+    refused(
+      consume(bench().client, topicName('unknown'), 0, 1),
+      codeFor(kind, 'read an unknown topic', Code.UNKNOWN_TOPIC_OR_PARTITION),
+    ),
   )
 
   check(suite, 'reading beyond the end of a partition, or before its beginning, is out of range', [], async () => {
@@ -41,7 +39,7 @@ export function mistakeChecks(suite: Suite): void {
       topic,
       [1, 2, 3].map(number => textRecord('key', String(number))),
     )
-    const code = codeFor('read out of range', Code.OFFSET_OUT_OF_RANGE)
+    const code = codeFor(kind, 'read out of range', Code.OFFSET_OUT_OF_RANGE)
     await refused(consume(bench().client, topic, 4, 1), code)
     await bench().helper.run('deleteRecords', { topic, partition: 0, before: 2 })
     await refused(consume(bench().client, topic, 1, 1), code)

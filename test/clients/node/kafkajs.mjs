@@ -112,7 +112,10 @@ const commands = {
 
   async deleteRecords(command) {
     const partitions = [{ partition: command.partition, offset: String(command.before) }]
-    await (await adminOf(command)).deleteTopicRecords({ topic: command.topic, partitions })
+    const admin = await adminOf(command)
+    // It looks for the leader in the metadata it has, and asks for none itself.
+    await admin.fetchTopicOffsets(command.topic)
+    await admin.deleteTopicRecords({ topic: command.topic, partitions })
     return { lowWatermark: null }
   },
 

@@ -180,4 +180,5 @@ function json(batch, record, offset) {
   return { offset, timestamp, key: encode(record.key), value: encode(record.value), headers }
 }
 
-await serve(commands, error => (typeof error.apiCode === 'number' ? error.apiCode : null))
+// -1 stands for a record in a list of refused records; the code of its partition is next to it.
+await serve(commands, error => (error.apiCode > 0 ? error.apiCode : null))

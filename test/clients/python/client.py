@@ -20,6 +20,8 @@ from confluent_kafka.admin import (
 )
 
 DEADLINE_S = 60
+# How long librdkafka waits for a topic that it has been told about but cannot see; its default is 30 s.
+PROPAGATION_MS = 1000
 admins = {}
 
 
@@ -133,6 +135,7 @@ def produce(command):
             'message.max.bytes': 100_000_000,
             'batch.size': 2_000_000,
             'linger.ms': 20,
+            'topic.metadata.propagation.max.ms': PROPAGATION_MS,
             'message.timeout.ms': command['timeoutMs'],
         }
     )
@@ -177,6 +180,7 @@ def consume(command):
             'enable.auto.commit': False,
             'auto.offset.reset': 'error',
             'isolation.level': 'read_uncommitted',
+            'topic.metadata.propagation.max.ms': PROPAGATION_MS,
         }
     )
     try:
