@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants, hostname } from 'node:os'
 import { resolve } from 'node:path'
-import { pino } from 'pino'
+import { pino, stdTimeFunctions, type LoggerOptions } from 'pino'
 import type PinoPretty from 'pino-pretty'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
@@ -108,11 +108,17 @@ function configError(problems: readonly string[]): UserError {
 
 function createLogger({ logLevel, logFormat }: BrokerConfig): Logger {
   const isPretty = logFormat === 'pretty' || (logFormat === 'auto' && process.stdout.isTTY)
-  if (!isPretty) return pino({ level: logLevel, base: null })
+  const options: LoggerOptions = {
+    level: logLevel,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+  }
+  if (!isPretty) return pino(options)
   // Loaded only where people read, for the same reason.
   const pretty = createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty
   const colorize = process.stdout.isTTY || process.env['FORCE_COLOR'] !== undefined
-  return pino({ level: logLevel, base: null }, pretty({ colorize, translateTime: 'SYS:HH:MM:ss.l', sync: true }))
+  return pino(options, pretty({ colorize, translateTime: 'SYS:HH:MM:ss.l', sync: true, singleLine: true }))
 }
 
 async function serve(config: BrokerConfig, log: Logger, warnings: readonly string[]): Promise<void> {

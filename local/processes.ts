@@ -25,6 +25,7 @@ export function startChild({ args, env, prefix }: ChildOptions): Child {
     // A process group of its own: Ctrl-C in the terminal is for us, and we pass it on once.
     detached: true,
   })
+  process.stdout.write(`${prefix}runs as process ${child.pid}\n`)
   createInterface({ input: child.stdout! }).on('line', line => process.stdout.write(`${prefix}${line}\n`))
   // Messages for people come here; they are theirs to read as they are.
   child.stderr!.pipe(process.stderr, { end: false })

@@ -49,23 +49,25 @@ function argumentsOf({ configFile, settings }: BrokerFlags): string[] {
   return [...config, ...settings.flatMap(({ name, text }) => ['--set', `${name}=${text}`])]
 }
 
-// The child writes to a pipe, yet people read it when we have a terminal.
+// The child writes to a pipe, yet people read it.
 function environmentOfChild(): NodeJS.ProcessEnv {
-  if (!process.stdout.isTTY || process.env['FLOTILLA_LOG_FORMAT'] !== undefined) return process.env
-  return { ...process.env, FLOTILLA_LOG_FORMAT: 'pretty', ...(!process.env['NO_COLOR'] && { FORCE_COLOR: '1' }) }
+  const isColored = process.stdout.isTTY && !process.env['NO_COLOR']
+  return { FLOTILLA_LOG_FORMAT: 'pretty', ...(isColored && { FORCE_COLOR: '1' }), ...process.env }
 }
 
 function passSignalsOn(child: Child): { isStopping(): boolean } {
   let firstAt: number | null = null
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.on(signal, () => {
-      if (firstAt === null) {
-        firstAt = performance.now()
-        child.signal('SIGTERM')
-      } else if (performance.now() - firstAt >= SAME_SIGNAL_MS) {
-        child.signal('SIGKILL')
-      }
-    })
+  const stop = (): void => {
+    if (firstAt === null) {
+      firstAt = performance.now()
+      child.signal('SIGTERM')
+    } else if (performance.now() - firstAt >= SAME_SIGNAL_MS) {
+      child.signal('SIGKILL')
+    }
+  }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop)
+  // Nobody reads any more (`flotilla up | head`).
+  process.stdout.on('error', () => firstAt === null && stop())
   return { isStopping: () => firstAt !== null }
 }
 
