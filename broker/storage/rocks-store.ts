@@ -31,6 +31,8 @@ export type RocksOptions = {
   readonly clock?: Clock
   /** Bytes of keys and values that collect in memory before they go to a table file. */
   readonly writeBufferBytes?: number
+  /** Where RocksDB would switch memtables by itself. Tests set it low to see what comes of that. */
+  readonly memtableBytes?: number
 }
 
 // Measured with bench/store.ts: see the decision page.
@@ -42,13 +44,14 @@ const WRITE_BUFFER_BYTES = 16 * 1024 * 1024
  */
 export async function openRocksStore(path: string, options: RocksOptions = {}): Promise<Store> {
   const { files = nodeFiles, clock = systemClock, writeBufferBytes = WRITE_BUFFER_BYTES } = options
+  // Twice what we let collect, with room for what the memtable itself adds: so that we switch first.
+  const memtableBytes = options.memtableBytes ?? 2 * writeBufferBytes + SLACK_BYTES
   const Database = await loadRocksDB()
   // Not left to the binding: it loops for ever over a folder that cannot be created.
   await files.makeFolder(path)
   const database = new Database(path, {
     walRecoveryMode: Database.constants.walRecoveryMode.POINT_IN_TIME,
-    // Twice what we let collect, with room for what the memtable itself adds: so that we switch first.
-    writeBufferSize: 2 * writeBufferBytes + SLACK_BYTES,
+    writeBufferSize: memtableBytes,
     maxWriteBufferNumber: 4,
     maxBackgroundJobs: 2,
     skipStatsUpdateOnOpen: true,
@@ -202,6 +205,8 @@ class RocksStore implements Store {
       try {
         if (this.#bufferedBytes >= this.#writeBufferBytes) await this.#switch()
         await this.#writeJoined(commits)
+        // A sync or a flush that runs beside us may have failed meanwhile.
+        if (this.#failure !== null) throw this.#failure
       } catch (error) {
         this.#fail('write', error, commits)
         break

@@ -186,7 +186,7 @@ class CrashingFile implements File {
 
   async read(buffer: Buffer, position: number): Promise<number> {
     await this.#start('read')
-    return this.#content.bytes().copy(buffer, 0, position)
+    return position < this.#content.sizeBytes ? this.#content.bytes().copy(buffer, 0, position) : 0
   }
 
   async datasync(): Promise<void> {
