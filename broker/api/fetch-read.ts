@@ -214,7 +214,12 @@ function failed(partition: number, errorCode: ErrorCode): FetchedPartition {
     logStartOffset: -1,
     divergingEpoch: undefined,
     currentLeader: undefined,
-    abortedTransactions: null,
+    // Where Kafka finds no partition at all it answers an empty list, else null.
+    abortedTransactions: isUnknown(errorCode) ? NO_ABORTED_TRANSACTIONS : null,
     records: NO_RECORDS,
   }
+}
+
+function isUnknown(errorCode: ErrorCode): boolean {
+  return errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION || errorCode === ErrorCode.UNKNOWN_TOPIC_ID
 }

@@ -117,7 +117,11 @@ async function findIn(
   switch (partition.timestamp) {
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return found(partition, { offset: log.logStartOffset, timestamp: -1, leaderEpoch: log.leaderEpochs.epochAt(log.logStartOffset) })
+      return found(partition, {
+        offset: log.logStartOffset,
+        timestamp: -1,
+        leaderEpoch: leader.epochAt(log.logStartOffset),
+      })
     case LATEST:
       if (!isEndKnown) return failed(partition, ErrorCode.OFFSET_NOT_AVAILABLE)
       return found(partition, { offset: endOffset, timestamp: -1, leaderEpoch: leader.leaderEpoch })
@@ -126,7 +130,9 @@ async function findIn(
       return failed(partition, ErrorCode.NONE)
     default: {
       const record =
-        partition.timestamp === MAX_TIMESTAMP ? await log.maxTimestamp() : await log.offsetForTimestamp(partition.timestamp)
+        partition.timestamp === MAX_TIMESTAMP
+          ? await log.maxTimestamp()
+          : await log.offsetForTimestamp(partition.timestamp)
       if (record !== null && record.offset < endOffset) return found(partition, record)
       return failed(partition, isEndKnown ? ErrorCode.NONE : ErrorCode.OFFSET_NOT_AVAILABLE)
     }

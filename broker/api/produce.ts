@@ -75,7 +75,7 @@ class ProduceRun {
         else if (typeof topic === 'number') response.errorCode = topic
         else this.#appendTo(topic, response, records, nowMs)
       }
-      this.#responses.push({ name, topicId, partitionResponses })
+      if (partitionResponses.length > 0) this.#responses.push({ name, topicId, partitionResponses })
     }
     if (this.#pending.length === 0) return this.#finish()
     if (this.#pending.length === 1) return this.#pending[0]!.then(() => this.#finish())
@@ -104,7 +104,7 @@ class ProduceRun {
       return
     }
     const appended = leader.append(records!, acks, nowMs)
-    response.logStartOffset = leader.log.logStartOffset
+    if (!hidesLogStart(appended.errorCode)) response.logStartOffset = leader.log.logStartOffset
     if (appended.errorCode !== ErrorCode.NONE) {
       refuse(response, appended)
       return
@@ -207,6 +207,11 @@ function unanswered(index: number): PartitionResponse {
     errorMessage: null,
     currentLeader: undefined,
   }
+}
+
+/** The refusals that Kafka answers without a log start offset. */
+function hidesLogStart(errorCode: ErrorCode): boolean {
+  return errorCode === ErrorCode.MESSAGE_TOO_LARGE || errorCode === ErrorCode.CORRUPT_MESSAGE
 }
 
 function refuse(response: PartitionResponse, refused: AppendResult): void {

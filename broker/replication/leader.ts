@@ -201,6 +201,11 @@ export class Leader {
     return { epoch: latest === -1 ? epoch : latest, endOffset: this.#epochStartOffset }
   }
 
+  /** The epoch of the record at `offset`, or of the one that will be there; -1 when it is not known. */
+  epochAt(offset: number): number {
+    return offset >= this.#epochStartOffset ? this.#state.leaderEpoch : this.log.leaderEpochs.epochAt(offset)
+  }
+
   /** Somebody has flushed more: moves the high watermark and wakes those who waited for it. */
   advance(): void {
     const previous = this.#highWatermark
