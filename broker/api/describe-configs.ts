@@ -2,7 +2,7 @@
 // - Every key that Kafka knows is described, also those without effect here; our own are flotilla.*.
 // - A broker describes itself and, under the empty name, what is set for all brokers. Sensitive values are null.
 // - No keys in the request, or an empty list: all. Keys that do not exist are left out.
-// - Gap: broker loggers, groups and client metrics are INVALID_REQUEST.
+// - There are no loggers to describe. Gap: groups and client metrics are INVALID_REQUEST.
 import type { ConfigType } from '../config/config-key.ts'
 import { brokerConfigEntries, defaultBrokerConfigEntries, topicConfigEntries } from '../metadata/config-entries.ts'
 import type { ConfigEntry } from '../metadata/config-entries.ts'
@@ -58,16 +58,20 @@ function entriesOf(
       return refuse(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${resourceName}' does not exist.`)
     }
     case ResourceType.BROKER:
-      if (resourceName === '') return defaultBrokerConfigEntries(image, wanted)
+    case ResourceType.BROKER_LOGGER: {
+      const isLogger = resourceType === ResourceType.BROKER_LOGGER
+      if (resourceName === '' && !isLogger) return defaultBrokerConfigEntries(image, wanted)
       if (!/^[+-]?\d{1,10}$/.test(resourceName)) {
         return refuse(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${resourceName}`)
       }
-      if (Number(resourceName) === brokerId) return brokerConfigEntries(image, brokerId, config, wanted)
+      if (Number(resourceName) === brokerId) {
+        return isLogger ? [] : brokerConfigEntries(image, brokerId, config, wanted)
+      }
       return refuse(
         ErrorCode.INVALID_REQUEST,
         `Unexpected broker id, expected ${brokerId} or empty string, but received ${resourceName}`,
       )
-    case ResourceType.BROKER_LOGGER:
+    }
     case ResourceType.CLIENT_METRICS:
     case ResourceType.GROUP:
       return refuse(

@@ -13,7 +13,7 @@ import {
   type DescribeTopicPartitionsRequest,
 } from '../protocol/messages/describe-topic-partitions.ts'
 import type { ResponseInit } from '../protocol/schema.ts'
-import { TOPIC_OPERATIONS } from './authorized-operations.ts'
+import { OPERATIONS_NOT_REQUESTED, TOPIC_OPERATIONS } from './authorized-operations.ts'
 import { handler } from './handler.ts'
 import { describePartition, endpointsOf, TELL_ALL, type Endpoint } from './topic-description.ts'
 
@@ -25,7 +25,7 @@ export const describeTopicPartitions = handler(DescribeTopicPartitions, (request
   const first = request.cursor
   const asked = new Set(request.topics.map(topic => topic.name))
   if (first !== null && (first.partitionIndex < 0 || (asked.size > 0 && !asked.has(first.topicName)))) {
-    return { topics: [...asked].map(name => failed(name, ErrorCode.INVALID_REQUEST)) }
+    return { topics: [...asked].map(name => failed(name, ErrorCode.INVALID_REQUEST, OPERATIONS_NOT_REQUESTED)) }
   }
   const limit = Math.max(1, Math.min(request.responsePartitionLimit, context.config.maxRequestPartitionSizeLimit))
   const endpoints = endpointsOf(image, call.connection.listenerName)
@@ -78,13 +78,13 @@ function page(
   return { topics, nextCursor: null }
 }
 
-function failed(name: string, errorCode: ErrorCode): DescribedTopic {
+function failed(name: string, errorCode: ErrorCode, operations = TOPIC_OPERATIONS): DescribedTopic {
   return {
     errorCode,
     name,
     topicId: ZERO_UUID,
     isInternal: isInternalTopic(name),
     partitions: [],
-    topicAuthorizedOperations: TOPIC_OPERATIONS,
+    topicAuthorizedOperations: operations,
   }
 }

@@ -1,7 +1,7 @@
 // ListConfigResources (74), v0-1. The names of what can have a configuration (KIP-1142; v0 was ListClientMetricsResources and knows
 // client metrics only).
 // - No types: all. An unknown type is UNSUPPORTED_VERSION, as in Kafka.
-// - Gap: there are no groups, client metrics and broker loggers to list.
+// - Gap: there are no groups and client metrics to list.
 import type { MetadataImage } from '../metadata/image.ts'
 import { ResourceType } from '../metadata/configs.ts'
 import { ErrorCode } from '../protocol/errors.ts'
@@ -27,5 +27,6 @@ export const listConfigResources = handler(ListConfigResources, (request, contex
 
 function namesOf(resourceType: number, image: MetadataImage): string[] {
   if (resourceType === ResourceType.TOPIC) return [...image.topics.keys()]
-  return resourceType === ResourceType.BROKER ? [...image.brokers.keys()].map(String) : []
+  const isOfBrokers = resourceType === ResourceType.BROKER || resourceType === ResourceType.BROKER_LOGGER
+  return isOfBrokers ? [...image.brokers.keys()].map(String) : []
 }

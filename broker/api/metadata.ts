@@ -162,6 +162,8 @@ class TopicDescriber {
       topicId,
       isInternal: name !== null && isInternalTopic(name),
       partitions: [],
+      // As in Kafka also for a name that nobody has, and not for an id.
+      topicAuthorizedOperations: topicId === ZERO_UUID ? this.#operations : OPERATIONS_NOT_REQUESTED,
     }
   }
 }

@@ -238,14 +238,15 @@ function brokerRefusal(
     if (key.isReadOnly) readOnly.push(name)
     else if (key.updateMode === 'per-broker' && brokerId === '') perBroker.push(name)
     const problem = checkValue(key, value)
-    if (problem !== null) return refuse(ErrorCode.INVALID_CONFIG, problem)
+    // Of a topic this is INVALID_CONFIG; Kafka has it so.
+    if (problem !== null) return refuse(ErrorCode.INVALID_REQUEST, problem)
   }
   if (readOnly.length > 0) {
-    const problem = `Cannot update these configs dynamically: ${readOnly.join(', ')}. Set them at the start of the broker.`
+    const problem = `Cannot update these configs dynamically: [${readOnly.join(', ')}]. Set them at the start of the broker.`
     return refuse(ErrorCode.INVALID_REQUEST, problem)
   }
   if (perBroker.length > 0) {
-    const problem = `Cannot update these configs at default cluster level: ${perBroker.join(', ')}. Name a broker.`
+    const problem = `Cannot update these configs at default cluster level: [${perBroker.join(', ')}]. Name a broker.`
     return refuse(ErrorCode.INVALID_REQUEST, problem)
   }
   return null

@@ -10,9 +10,15 @@ export type Feature = {
   readonly initialLevel: number
 }
 
-/** Kafka's number for 4.0-IV3: what tools show as the version of the cluster. */
-const METADATA_VERSION = 25
+/** Kafka's numbers for 3.3 and 4.4: what tools show as the version of the cluster. We have one level in truth. */
+const OLDEST_METADATA_VERSION = 7
+const METADATA_VERSION = 33
 
 export const supportedFeatures: readonly Feature[] = [
-  { name: 'metadata.version', minLevel: METADATA_VERSION, maxLevel: METADATA_VERSION, initialLevel: METADATA_VERSION },
+  {
+    name: 'metadata.version',
+    minLevel: OLDEST_METADATA_VERSION,
+    maxLevel: METADATA_VERSION,
+    initialLevel: METADATA_VERSION,
+  },
 ]

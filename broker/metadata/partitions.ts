@@ -183,9 +183,10 @@ function placeAssigned(
   replicationFactor: number,
 ): Placed | Outcome {
   if (assignments.length !== added) {
+    const only = assignments.length < added ? 'only ' : ''
     return refuse(
       ErrorCode.INVALID_REPLICA_ASSIGNMENT,
-      `Attempted to add ${added} additional partition(s), but ${assignments.length} assignment(s) were specified.`,
+      `Attempted to add ${added} additional partition(s), but ${only}${assignments.length} assignment(s) were specified.`,
     )
   }
   const brokerIds = assignments.map(assignment => assignment.brokerIds)

@@ -37,8 +37,8 @@ test('the features of the cluster are told to those who know them', async () => 
   const broker = await testBroker()
   deepEqual((await versions(broker, 2)).supportedFeatures, [])
   const { supportedFeatures, finalizedFeatures, finalizedFeaturesEpoch } = await versions(broker, 4)
-  deepEqual(supportedFeatures, [{ name: 'metadata.version', minVersion: 25, maxVersion: 25 }])
-  deepEqual(finalizedFeatures, [{ name: 'metadata.version', maxVersionLevel: 25, minVersionLevel: 25 }])
+  deepEqual(supportedFeatures, [{ name: 'metadata.version', minVersion: 7, maxVersion: 33 }])
+  deepEqual(finalizedFeatures, [{ name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 }])
   equal(finalizedFeaturesEpoch, broker.context.image().version)
 })
 

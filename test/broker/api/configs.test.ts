@@ -105,7 +105,7 @@ test('what cannot be described has an error and a message', async () => {
     [TOPIC, '', ErrorCode.INVALID_TOPIC_EXCEPTION, /empty string/],
     [BROKER, '2', ErrorCode.INVALID_REQUEST, /^Unexpected broker id, expected 1 or empty string, but received 2$/],
     [BROKER, 'one', ErrorCode.INVALID_REQUEST, /^Broker id must be an integer, but it is: one$/],
-    [BROKER_LOGGER, '1', ErrorCode.INVALID_REQUEST, /BROKER_LOGGER/],
+    [BROKER_LOGGER, '2', ErrorCode.INVALID_REQUEST, /^Unexpected broker id/],
     [GROUP, 'g', ErrorCode.INVALID_REQUEST, /GROUP/],
     [77, 'x', ErrorCode.INVALID_REQUEST, /^Unsupported resource type: 77$/],
   ]
@@ -115,6 +115,13 @@ test('what cannot be described has an error and a message', async () => {
     match(errorMessage!, message)
     deepEqual(configs, [])
   }
+})
+
+test('a broker has no loggers to describe', async () => {
+  const broker = await testBroker()
+  const { errorCode, configs } = await describe(broker, 4, BROKER_LOGGER, '1')
+  equal(errorCode, ErrorCode.NONE)
+  deepEqual(configs, [])
 })
 
 type Change = readonly [type: number, resource: string, key: string, operation: number, value: string | null]
@@ -206,6 +213,8 @@ test('topics and brokers are listed, all or by type', async () => {
     { resourceName: 'orders', resourceType: TOPIC },
     { resourceName: '1', resourceType: BROKER },
     { resourceName: '2', resourceType: BROKER },
+    { resourceName: '1', resourceType: BROKER_LOGGER },
+    { resourceName: '2', resourceType: BROKER_LOGGER },
   ])
   deepEqual((await list(broker, 1, [TOPIC])).configResources, [{ resourceName: 'orders', resourceType: TOPIC }])
   deepEqual((await list(broker, 1, [GROUP])).configResources, [])
