@@ -18,20 +18,16 @@ export type BrokerConfig = TopicDefaults &
 
     readonly numPartitions: number
     readonly defaultReplicationFactor: number
-    readonly minInsyncReplicas: number
     readonly autoCreateTopicsEnable: boolean
     readonly deleteTopicEnable: boolean
 
     readonly socketRequestMaxBytes: number
-    readonly socketListenBacklogSize: number
     readonly maxConnections: number
     readonly maxConnectionsPerIp: number
     readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
     /** -1 = never. */
     readonly connectionsMaxIdleMs: number
-    /** Requests of all connections that wait or run at once. */
-    readonly queuedMaxRequests: number
-    /** Bytes of those requests; Number.MAX_SAFE_INTEGER = no limit. */
+    /** Bytes of the requests of all connections that wait or run at once; Number.MAX_SAFE_INTEGER = no limit. */
     readonly queuedMaxRequestBytes: number
     /** Requests, and their bytes, of one connection that wait or run before it is no longer read. */
     readonly connectionMaxRequests: number
@@ -47,7 +43,6 @@ export type BrokerConfig = TopicDefaults &
 
     readonly logRetentionCheckIntervalMs: number
     readonly producerIdExpirationMs: number
-    readonly producerIdExpirationCheckIntervalMs: number
 
     /** '' = every interface. */
     readonly httpHost: string
@@ -61,7 +56,7 @@ export type BrokerConfig = TopicDefaults &
     readonly logInlineLimitBytes: number
     /** Produce is refused while the disk has less free than this. */
     readonly diskReserveBytes: number
-    readonly rocksdbBlockCacheBytes: number
+    /** What collects in RocksDB's memory before it goes to a table file. */
     readonly rocksdbWriteBufferBytes: number
     readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
     readonly logFormat: 'auto' | 'pretty' | 'json'
@@ -182,16 +177,13 @@ function readBrokerConfig(
     logDir: directoriesOf(text)[0]!,
     numPartitions: number('num.partitions'),
     defaultReplicationFactor: number('default.replication.factor'),
-    minInsyncReplicas: number('min.insync.replicas'),
     autoCreateTopicsEnable: flag('auto.create.topics.enable'),
     deleteTopicEnable: flag('delete.topic.enable'),
     socketRequestMaxBytes: number('socket.request.max.bytes'),
-    socketListenBacklogSize: number('socket.listen.backlog.size'),
     maxConnections: number('max.connections'),
     maxConnectionsPerIp: number('max.connections.per.ip'),
     maxConnectionsPerIpOverrides: countsByAddress(text('max.connections.per.ip.overrides')!),
     connectionsMaxIdleMs: negativeMeans(number('connections.max.idle.ms'), -1),
-    queuedMaxRequests: number('queued.max.requests'),
     queuedMaxRequestBytes: negativeMeans(number('queued.max.request.bytes'), Number.MAX_SAFE_INTEGER),
     connectionMaxRequests: number('flotilla.connection.max.requests'),
     connectionMaxRequestBytes: number('flotilla.connection.max.request.bytes'),
@@ -202,14 +194,12 @@ function readBrokerConfig(
     maxRequestPartitionSizeLimit: number('max.request.partition.size.limit'),
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
-    producerIdExpirationCheckIntervalMs: number('producer.id.expiration.check.interval.ms'),
     httpHost: text('flotilla.http.host')!,
     httpPort: number('flotilla.http.port'),
     clusterId: text('flotilla.cluster.id'),
     logCacheBytes: number('flotilla.log.cache.bytes'),
     logInlineLimitBytes: number('flotilla.log.inline.limit.bytes'),
     diskReserveBytes: number('flotilla.disk.reserve.bytes'),
-    rocksdbBlockCacheBytes: number('flotilla.rocksdb.block.cache.bytes'),
     rocksdbWriteBufferBytes: number('flotilla.rocksdb.write.buffer.bytes'),
     logLevel: text('flotilla.log.level') as BrokerConfig['logLevel'],
     logFormat: text('flotilla.log.format') as BrokerConfig['logFormat'],

@@ -29,11 +29,10 @@ export const flotillaKeys: readonly ConfigKey[] = [
     long(268_435_456, atLeast(0)),
     'While less than this is free on the disk, produce requests are refused, so that reading and deleting still work.',
   ),
-  honoured('flotilla.rocksdb.block.cache.bytes', long(33_554_432, atLeast(0)), 'Memory for blocks read by RocksDB.'),
   honoured(
     'flotilla.rocksdb.write.buffer.bytes',
-    long(33_554_432, atLeast(65_536)),
-    'Size of a RocksDB write buffer; a few exist at once.',
+    long(16_777_216, atLeast(65_536)),
+    'How much collects in the memory of RocksDB before it is written to a table file; a few such buffers exist at once.',
   ),
   honoured(
     'flotilla.connection.max.requests',

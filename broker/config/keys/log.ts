@@ -75,10 +75,10 @@ export const logKeys: readonly ConfigKey[] = [
     'Size of an index file in Kafka; our indexes grow as needed.',
     { updateMode: 'cluster-wide' },
   ),
-  honoured(
+  known(
     'log.index.interval.bytes',
     int(4096, atLeast(0)),
-    "One entry of a segment's offset index stands for about this many bytes of records.",
+    "How far apart the entries of a segment's offset index are in Kafka; ours has an interval of its own.",
     { updateMode: 'cluster-wide' },
   ),
   honoured(
@@ -214,9 +214,9 @@ export const logKeys: readonly ConfigKey[] = [
     'producer.id.expiration.ms',
     int(86_400_000, atLeast(1)),
     'A producer that is silent for this long is forgotten: its duplicates are no longer recognised.',
-    { updateMode: 'cluster-wide' },
+    { updateMode: 'read-only' },
   ),
-  honoured(
+  known(
     'producer.id.expiration.check.interval.ms',
     int(600_000, atLeast(1)),
     'How often forgotten producers are looked for.',

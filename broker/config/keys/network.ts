@@ -7,7 +7,7 @@ export const networkKeys: readonly ConfigKey[] = [
     'listeners',
     list('PLAINTEXT://:9092'),
     'Where the broker listens, as NAME://host:port entries; an empty host means every interface.',
-    { updateMode: 'per-broker' },
+    { updateMode: 'read-only' },
   ),
   honoured(
     'advertised.listeners',
@@ -18,14 +18,14 @@ export const networkKeys: readonly ConfigKey[] = [
     'listener.security.protocol.map',
     string('SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT'),
     'Which security protocol each listener name speaks, as NAME:PROTOCOL entries; only PLAINTEXT is served so far.',
-    { updateMode: 'per-broker' },
+    { updateMode: 'read-only' },
   ),
-  honoured(
+  known(
     'inter.broker.listener.name',
     string(null),
     'The listener that brokers use among themselves; the first PLAINTEXT listener when unset.',
   ),
-  honoured(
+  known(
     'security.inter.broker.protocol',
     string('PLAINTEXT', oneOf('PLAINTEXT', 'SSL', 'SASL_PLAINTEXT', 'SASL_SSL')),
     'The protocol between brokers, as an older way to choose the listener; not together with inter.broker.listener.name.',
@@ -51,7 +51,11 @@ export const networkKeys: readonly ConfigKey[] = [
     int(104_857_600, atLeast(1)),
     'A request larger than this many bytes closes its connection.',
   ),
-  honoured('socket.listen.backlog.size', int(50, atLeast(1)), 'How many connections may wait to be accepted.'),
+  known(
+    'socket.listen.backlog.size',
+    int(50, atLeast(1)),
+    'How many connections may wait to be accepted in Kafka; ours are 1024.',
+  ),
   known(
     'socket.connection.setup.timeout.ms',
     long(10_000),
@@ -66,19 +70,19 @@ export const networkKeys: readonly ConfigKey[] = [
     'max.connections',
     int(10_000, atLeast(0)),
     'Connections that the broker accepts at once; the excess is closed immediately.',
-    { kafkaDefault: MAX_INT, updateMode: 'cluster-wide' },
+    { kafkaDefault: MAX_INT, updateMode: 'read-only' },
   ),
   honoured(
     'max.connections.per.ip',
     int(MAX_INT, atLeast(0)),
     'Connections that one client address may have at once.',
-    { updateMode: 'cluster-wide' },
+    { updateMode: 'read-only' },
   ),
   honoured(
     'max.connections.per.ip.overrides',
     string(''),
     'Exceptions to max.connections.per.ip, as address:count entries.',
-    { updateMode: 'cluster-wide' },
+    { updateMode: 'read-only' },
   ),
   known('max.connection.creation.rate', int(MAX_INT, atLeast(0)), 'New connections accepted per second.', {
     updateMode: 'cluster-wide',
@@ -98,10 +102,10 @@ export const networkKeys: readonly ConfigKey[] = [
     int(100, atLeast(0)),
     'How long a connection that failed to authenticate is kept before it is closed.',
   ),
-  honoured(
+  known(
     'queued.max.requests',
     int(500, atLeast(1)),
-    'Requests of all connections that may wait or run at once; beyond that the broker stops reading.',
+    'Requests of all connections that may wait in Kafka; ours are bounded by their bytes.',
   ),
   honoured(
     'queued.max.request.bytes',

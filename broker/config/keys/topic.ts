@@ -36,7 +36,7 @@ export const topicKeys: readonly ConfigKey[] = [
     "Level used when compression.type is gzip; -1 is the codec's own default.",
     { brokerKey: 'compression.gzip.level' },
   ),
-  honoured('compression.lz4.level', int(9, between(1, 17)), 'Level asked for when compression.type is lz4.', {
+  known('compression.lz4.level', int(9, between(1, 17)), 'Level of lz4 in Kafka; our codec has one.', {
     brokerKey: 'compression.lz4.level',
   }),
   honoured('compression.zstd.level', int(3, between(-131_072, 22)), 'Level used when compression.type is zstd.', {
@@ -67,10 +67,10 @@ export const topicKeys: readonly ConfigKey[] = [
     list('', throttledReplicas),
     'Replicas whose fetching is throttled, as partition:broker entries, or * for all.',
   ),
-  honoured(
+  known(
     'index.interval.bytes',
     int(4096, atLeast(0)),
-    "One entry of a segment's offset index stands for about this many bytes of records.",
+    "How far apart the entries of a segment's offset index are in Kafka; ours has an interval of its own.",
     { brokerKey: 'log.index.interval.bytes' },
   ),
   honoured('internal.segment.bytes', int(null), 'Overrides segment.bytes without its lower limit; for tests.', {

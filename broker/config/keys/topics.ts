@@ -37,7 +37,7 @@ export const topicDefaultKeys: readonly ConfigKey[] = [
     "Level used when the broker compresses with gzip; -1 is the codec's own default.",
     { updateMode: 'cluster-wide' },
   ),
-  honoured('compression.lz4.level', int(9, between(1, 17)), 'Level asked for when the broker compresses with lz4.', {
+  known('compression.lz4.level', int(9, between(1, 17)), 'Level of lz4 in Kafka; our codec has one.', {
     updateMode: 'cluster-wide',
   }),
   honoured(
