@@ -1,5 +1,5 @@
 // What a leader concludes from who has flushed how much: the high watermark, the last stable offset, and whether there are enough
-// in-sync replicas to acknowledge (KIP-966, rule B2 of docs/replication.md). Pure. Who is in sync is decided elsewhere and arrives with
+// in-sync replicas to acknowledge (KIP-966, docs/replication.md). Pure. Who is in sync is decided elsewhere and arrives with
 // the metadata; leader.ts keeps the numbers.
 
 /** One partition as its leader sees it; the whole value is replaced when metadata changes. */
