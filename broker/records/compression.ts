@@ -27,7 +27,7 @@ export function compress(compression: Compression, bytes: Buffer, level?: number
 }
 
 /**
- * Decompresses to at most `maxSizeBytes` and never allocates notably more, whatever the bytes claim.
+ * Decompresses to at most `maxSizeBytes` and allocates at most about twice that, whatever the bytes claim.
  * Throws TooLargeError beyond it and CorruptError when the bytes are not what the compression writes.
  */
 export function decompress(compression: Compression, bytes: Buffer, maxSizeBytes: number): Buffer {
@@ -51,15 +51,14 @@ type Inflate = (bytes: Buffer, options: { maxOutputLength: number; chunkSize: nu
 /** What zlib returns when asked for `info`; its types do not know the option of the synchronous functions. */
 type Inflated = { buffer: Buffer; engine: { bytesWritten: number } }
 
-const MIN_CHUNK_SIZE = 1024
-
-/** The most that one compressed byte becomes in deflate. */
-const MAX_DEFLATE_RATIO = 1032
+const MIN_CHUNK_SIZE = 1 << 10
+/** A claim beyond this is not believed: content that large comes in several pieces. */
+const MAX_CHUNK_SIZE = 4 << 20
 
 /** Runs a codec of node:zlib into one piece of `contentSize` bytes; a wrong guess costs more pieces, not correctness. */
 function inflate(run: Inflate, bytes: Buffer, contentSize: number, maxSizeBytes: number): Buffer {
   // One byte more than the content: the codec ends in the piece it started in. zlib has no bound of 0.
-  const chunkSize = Math.max(MIN_CHUNK_SIZE, Math.min(contentSize, maxSizeBytes) + 1)
+  const chunkSize = Math.max(MIN_CHUNK_SIZE, Math.min(contentSize, maxSizeBytes, MAX_CHUNK_SIZE) + 1)
   let inflated: Inflated
   try {
     inflated = run(bytes, { maxOutputLength: Math.max(maxSizeBytes, 1), chunkSize, info: true }) as Inflated
@@ -76,7 +75,7 @@ function inflate(run: Inflate, bytes: Buffer, contentSize: number, maxSizeBytes:
 
 /** The last four bytes say the size modulo 2^32: a hint. */
 function gzipContentSize(bytes: Buffer): number {
-  return bytes.length < 18 ? 0 : Math.min(bytes.readUInt32LE(bytes.length - 4), MAX_DEFLATE_RATIO * bytes.length)
+  return bytes.length < 18 ? 0 : bytes.readUInt32LE(bytes.length - 4)
 }
 
 /** The frame header may say the size (RFC 8878, 3.1.1.1): a hint. Streaming writers leave it out; then four times the input. */

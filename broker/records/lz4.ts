@@ -1,5 +1,5 @@
-// The LZ4 frame format (v1.6) as Kafka uses it. Blocks are decompressed one by one by native code after their size was counted
-// here, because the native frame decoder trusts what a frame claims and grows without a bound.
+// The LZ4 frame format (v1.6) as Kafka uses it. Blocks are decompressed one by one by native code, into as much memory as was
+// counted here: the native frame decoder grows without a bound, and is slower.
 //
 //   magic 04 22 4d 18 | FLG | BD | [content size int64] | header checksum
 //   { block size int32 LE (bit 31: stored as it is) | block | [block checksum] }* | 0 int32 | [content checksum]
@@ -24,6 +24,10 @@ const STORED_BIT = 0x8000_0000
 /** How far back a linked block may refer. */
 const WINDOW_SIZE = 65_536
 
+/** The blocks of Java and librdkafka. One that is not tiny when compressed is most likely full, and not worth counting. */
+const SMALL_BLOCK_SIZE = 65_536
+const LIKELY_FULL_SIZE = 4096
+
 /** Compresses into one frame of independent blocks, which every client reads. */
 export function compressLz4(bytes: Buffer): Buffer {
   return compressFrameSync(bytes)
@@ -34,77 +38,82 @@ export function hasLinkedBlocks(frame: Buffer): boolean {
   return frame.length > 4 && (frame[4]! & INDEPENDENT_BIT) === 0
 }
 
-type Block = { at: number; sizeBytes: number; isStored: boolean; contentSize: number }
-
 /** The content of the one frame that `frame` is; throws CorruptError, or TooLargeError when it is more than `maxSizeBytes`. */
 export function decompressLz4(frame: Buffer, maxSizeBytes: number): Buffer {
-  const blocks = readBlocks(frame, maxSizeBytes)
-  const isLinked = hasLinkedBlocks(frame)
-  if (blocks.length === 1) return decompressBlock(frame, blocks[0]!, null)
-  let totalSize = 0
-  for (const block of blocks) totalSize += block.contentSize
-  const content = Buffer.allocUnsafe(totalSize)
-  let at = 0
-  for (const block of blocks) {
-    const window = isLinked && at > 0 ? content.subarray(Math.max(0, at - WINDOW_SIZE), at) : null
-    content.set(decompressBlock(frame, block, window), at)
-    at += block.contentSize
-  }
-  return content
-}
-
-function decompressBlock(frame: Buffer, block: Block, window: Buffer | null): Buffer {
-  const bytes = frame.subarray(block.at, block.at + block.sizeBytes)
-  if (block.isStored) return bytes
-  // The native function wants the size of the content in front of the block.
-  const sized = Buffer.allocUnsafe(4 + block.sizeBytes)
-  sized.writeUInt32LE(block.contentSize, 0)
-  sized.set(bytes, 4)
-  let content
-  try {
-    content = window === null ? uncompressSync(sized) : uncompressSync(sized, window)
-  } catch (cause) {
-    throw new CorruptError('an LZ4 block is corrupt', { cause })
-  }
-  if (content.length !== block.contentSize) throw new CorruptError('an LZ4 block has not the size that was counted')
-  return content
-}
-
-function readBlocks(frame: Buffer, maxSizeBytes: number): Block[] {
   let at = readFrameHeader(frame)
   const flags = frame[4]!
   const maxBlockSize = 1 << (2 * (frame[5]! >> 4) + 8)
-  const blocks: Block[] = []
+  const blocks = new BlockReader(frame, maxBlockSize)
+  const chunks: Buffer[] = []
   let totalSize = 0
   for (;;) {
     if (at + 4 > frame.length) throw new CorruptError('an LZ4 frame ends without its end mark')
     const word = frame.readUInt32LE(at)
+    const size = word % STORED_BIT
+    const end = at + 4 + size
     at += 4
-    const sizeBytes = word % STORED_BIT
-    if (sizeBytes === 0) break
-    if (sizeBytes > maxBlockSize)
-      throw new CorruptError(`an LZ4 block of ${sizeBytes} bytes is larger than its frame allows`)
-    if (at + sizeBytes > frame.length) throw new CorruptError('an LZ4 frame is cut off')
-    const isStored = word >= STORED_BIT
-    const contentSize = isStored ? sizeBytes : countBlock(frame, at, at + sizeBytes)
-    if (contentSize > maxBlockSize)
-      throw new CorruptError(`an LZ4 block holds more than the ${maxBlockSize} bytes of its frame`)
-    totalSize += contentSize
-    if (totalSize > maxSizeBytes) throw new TooLargeError(maxSizeBytes)
-    blocks.push({ at, sizeBytes, isStored, contentSize })
-    at += sizeBytes
-    if ((flags & BLOCK_CHECKSUM_BIT) !== 0) {
-      if (at + 4 > frame.length) throw new CorruptError('an LZ4 frame is cut off')
-      if (frame.readUInt32LE(at) !== xxhash32(frame, at - sizeBytes, at))
-        throw new CorruptError('the checksum of an LZ4 block is wrong')
-      at += 4
-    }
+    if (size === 0) break
+    if (size > maxBlockSize) throw new CorruptError(`an LZ4 block of ${size} bytes is larger than its frame allows`)
+    if (end > frame.length) throw new CorruptError('an LZ4 frame is cut off')
+    const chunk = word >= STORED_BIT ? frame.subarray(at, end) : blocks.read(at, end, maxSizeBytes - totalSize)
+    totalSize += chunk === null ? Infinity : chunk.length
+    if (chunk === null || totalSize > maxSizeBytes) throw new TooLargeError(maxSizeBytes)
+    chunks.push(chunk)
+    if ((flags & INDEPENDENT_BIT) === 0) blocks.remember(chunk)
+    if ((flags & BLOCK_CHECKSUM_BIT) !== 0) checkBlock(frame, at, end)
+    at = (flags & BLOCK_CHECKSUM_BIT) === 0 ? end : end + 4
   }
   if ((flags & CONTENT_CHECKSUM_BIT) !== 0) at += 4
   if (at !== frame.length) throw new CorruptError(`an LZ4 frame of ${at} bytes is in ${frame.length} bytes`)
   if ((flags & CONTENT_SIZE_BIT) !== 0 && frame.readBigUInt64LE(6) !== BigInt(totalSize))
     throw new CorruptError('an LZ4 frame claims another size than its blocks have')
-  return blocks
+  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, totalSize)
+}
+
+/** Decompresses the blocks of one frame. */
+class BlockReader {
+  readonly #frame: Buffer
+  readonly #maxBlockSize: number
+  /** The native function wants the size of the content in front of the block, so blocks are copied here. */
+  readonly #sized: Buffer
+  #window: Buffer | null = null
+
+  constructor(frame: Buffer, maxBlockSize: number) {
+    this.#frame = frame
+    this.#maxBlockSize = maxBlockSize
+    this.#sized = Buffer.allocUnsafe(4 + Math.min(maxBlockSize, frame.length))
+  }
+
+  /** The content of the compressed block in [at, end); null when it is more than `maxSizeBytes`. */
+  read(at: number, end: number, maxSizeBytes: number): Buffer | null {
+    const isLikelyFull = end - at >= LIKELY_FULL_SIZE && this.#maxBlockSize <= SMALL_BLOCK_SIZE
+    let size = this.#maxBlockSize
+    if (!isLikelyFull || size > maxSizeBytes) {
+      size = countBlock(this.#frame, at, end)
+      if (size > this.#maxBlockSize) throw new CorruptError('an LZ4 block holds more than its frame allows')
+      if (size > maxSizeBytes) return null
+    }
+    this.#sized.writeUInt32LE(size, 0)
+    this.#frame.copy(this.#sized, 4, at, end)
+    const sized = this.#sized.subarray(0, 4 + end - at)
+    try {
+      return this.#window === null ? uncompressSync(sized) : uncompressSync(sized, this.#window)
+    } catch (cause) {
+      throw new CorruptError('an LZ4 block is corrupt', { cause })
+    }
+  }
+
+  /** Keeps the end of the content so far for a linked block to refer to. */
+  remember(chunk: Buffer): void {
+    const content = this.#window === null ? chunk : Buffer.concat([this.#window, chunk])
+    this.#window = content.subarray(-WINDOW_SIZE)
+  }
+}
+
+function checkBlock(frame: Buffer, at: number, end: number): void {
+  if (end + 4 > frame.length) throw new CorruptError('an LZ4 frame is cut off')
+  if (frame.readUInt32LE(end) !== xxhash32(frame, at, end))
+    throw new CorruptError('the checksum of an LZ4 block is wrong')
 }
 
 /** Checks the header; returns the position of the first block. */

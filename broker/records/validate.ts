@@ -47,7 +47,7 @@ export type ProduceVerdict =
   { readonly errorCode: 0; readonly batch: Buffer; readonly header: BatchHeader } | ProduceRefusal
 
 /** What the records of one batch may take after decompression, or max.message.bytes if that is more. */
-export const MAX_DECOMPRESSED_BYTES = 128 << 20
+export const MAX_DECOMPRESSED_BYTES = 64 << 20
 
 /** The bytes that a batch of any format has at least, behind what its length counts (LegacyRecord.RECORD_OVERHEAD_V0). */
 const MIN_BATCH_LENGTH = 14
