@@ -34,67 +34,33 @@ type Accepted = { readonly record: ElectionRecord; readonly nonce: string }
 export function fileElection(path: string, options: FileElectionOptions): FileElection {
   const { clock, random, watchIntervalMs = DEFAULT_WATCH_INTERVAL_MS } = options
 
-  async function readLines(): Promise<Accepted[]> {
-    let file: FileHandle
-    try {
-      file = await open(path, 'r')
-    } catch (error) {
-      if (isMissing(error)) return []
-      throw new Error(`cannot open the election record ${path}`, { cause: error })
-    }
-    try {
-      // What was read must not be undone by a power loss, whoever wrote it: a view only moves forward.
-      await file.datasync()
-      return acceptedLines(await file.readFile('utf8'), path)
-    } finally {
-      await file.close()
-    }
-  }
-
-  async function readLast(): Promise<ElectionRecord | null> {
-    return (await readLines()).at(-1)?.record ?? null
-  }
-
-  async function appendLine(record: ElectionRecord): Promise<boolean> {
-    const nonce = random.bytes(8).toString('hex')
-    const body = `${encodeElectionRecord(record)} ${nonce}`
-    // The line feed in front ends a line that a crash has torn.
-    const line = Buffer.from(`\n${crcOf(body)} ${body}\n`)
-    const file = await open(path, 'a')
-    try {
-      const { bytesWritten } = await file.write(line)
-      if (bytesWritten !== line.length) throw new Error(`cannot write the election record ${path} in one piece`)
-      await file.datasync()
-    } finally {
-      await file.close()
-    }
-    // Others may have gone on from our record already, so it need not be the last one.
-    return (await readLines()).some(accepted => accepted.nonce === nonce)
+  async function read(): Promise<ElectionRecord | null> {
+    return (await readLines(path)).at(-1)?.record ?? null
   }
 
   return {
-    read: readLast,
+    read,
 
     async create(record) {
-      if ((await readLast()) !== null) return false
+      if ((await read()) !== null) return false
       assert(record.version === 1, 'the first record has version 1')
-      const isOurs = await appendLine(record)
+      const isOurs = await appendLine(path, record, random)
       await syncFolder(dirname(path))
       return isOurs
     },
 
     async compareAndSwap(expected, next) {
       assert(next.version === expected.version + 1, 'every write adds one to the version')
-      const current = await readLast()
+      const current = await read()
       if (current === null || !isSameRecord(current, expected)) return false
-      return appendLine(next)
+      return appendLine(path, next, random)
     },
 
     watch(onRecord, signal) {
       let seenVersion = -1
       const look = async (): Promise<void> => {
         // A file that cannot be read now may be readable at the next look.
-        const record = await readLast().catch(() => null)
+        const record = await read().catch(() => null)
         if (signal.aborted) return
         if (record !== null && record.version > seenVersion) {
           seenVersion = record.version
@@ -109,6 +75,41 @@ export function fileElection(path: string, options: FileElectionOptions): FileEl
       void look()
     },
   }
+}
+
+async function readLines(path: string): Promise<Accepted[]> {
+  let file: FileHandle
+  try {
+    file = await open(path, 'r')
+  } catch (error) {
+    if (isMissing(error)) return []
+    throw new Error(`cannot open the election record ${path}`, { cause: error })
+  }
+  try {
+    // What was read must not be undone by a power loss, whoever wrote it: a view only moves forward.
+    await file.datasync()
+    return acceptedLines(await file.readFile('utf8'), path)
+  } finally {
+    await file.close()
+  }
+}
+
+/** True when the line is the first one of its version. */
+async function appendLine(path: string, record: ElectionRecord, random: Random): Promise<boolean> {
+  const nonce = random.bytes(8).toString('hex')
+  const body = `${encodeElectionRecord(record)} ${nonce}`
+  // The line feed in front ends a line that a crash has torn.
+  const line = Buffer.from(`\n${crcOf(body)} ${body}\n`)
+  const file = await open(path, 'a')
+  try {
+    const { bytesWritten } = await file.write(line)
+    if (bytesWritten !== line.length) throw new Error(`cannot write the election record ${path} in one piece`)
+    await file.datasync()
+  } finally {
+    await file.close()
+  }
+  // Others may have gone on from our record already, so it need not be the last one.
+  return (await readLines(path)).some(accepted => accepted.nonce === nonce)
 }
 
 function acceptedLines(text: string, path: string): Accepted[] {
