@@ -43,6 +43,8 @@ class FetchRun {
   readonly #minBytes: number
   readonly #maxBytes: number
   readonly #deadlineMs: number
+  /** What the connection has granted for this look. */
+  #grantedBytes = 0
 
   constructor(request: FetchRequest, context: Context, call: Call, plan: Exclude<FetchPlan, { kind: 'error' }>) {
     this.#context = context
@@ -63,7 +65,8 @@ class FetchRun {
   }
 
   #look(): FetchRead | Promise<FetchRead> {
-    const read = new FetchRead(this.#plan.targets, this.#call.reserveResponse(this.#maxBytes), {
+    this.#grantedBytes = this.#call.reserveResponse(this.#maxBytes)
+    const read = new FetchRead(this.#plan.targets, this.#grantedBytes, {
       replicas: this.#context.replicas,
       image: this.#context.image(),
       usesTopicIds: this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
@@ -77,6 +80,8 @@ class FetchRun {
     return (
       read.isUrgent ||
       read.sizeBytes >= this.#minBytes ||
+      // With less memory than asked for, minBytes may be out of reach: waiting would not bring more.
+      (this.#grantedBytes < this.#maxBytes && read.sizeBytes * 2 >= this.#grantedBytes) ||
       this.#plan.targets.length === 0 ||
       this.#context.clock.monotonic() >= this.#deadlineMs ||
       this.#call.signal.aborted

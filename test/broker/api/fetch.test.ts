@@ -314,6 +314,13 @@ test('minBytes above maxBytes is maxBytes', async () => {
   deepEqual(valuesOf(response), [['a']])
 })
 
+test('minBytes that the memory of the connection cannot hold does not keep the client waiting', async () => {
+  const broker = await ordersTopic(['a', 'b', 'c'])
+  const grant = (wantBytes: number) => Math.min(wantBytes, batchOf(['a']).length * 2)
+  const options: Options = { maxWaitMs: 500, minBytes: 1000, grant }
+  deepEqual(valuesOf(await get(broker, [{ topic: 'orders' }], options)), [['a', 'b']])
+})
+
 test('a topic that is deleted wakes those who wait for it', async () => {
   const broker = await ordersTopic(['a'])
   const fetching = get(broker, [{ topic: 'orders', offset: 1 }], { maxWaitMs: 500 })
