@@ -8,12 +8,13 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants, hostname } from 'node:os'
 import { resolve } from 'node:path'
+import { inspect } from 'node:util'
 import { pino, stdTimeFunctions, type LoggerOptions } from 'pino'
 import type PinoPretty from 'pino-pretty'
 import { systemClock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import { systemRandom } from './base/random.ts'
-import { UserError } from './base/user-error.ts'
+import { UserError, userErrorIn } from './base/user-error.ts'
 import type { Broker } from './broker.ts'
 import { brokerConfigKey } from './config/broker-keys.ts'
 import { parseBrokerConfig, type BrokerConfig } from './config/broker-config.ts'
@@ -180,12 +181,12 @@ function onStopSignal(log: Logger): Promise<void> {
   })
 }
 
-/** Ends the process: a UserError as text for people, anything else with its stack. */
+/** Ends the process: with a text for people where there is one, else with the whole error. */
 export function fail(error: unknown): never {
-  const text =
-    error instanceof UserError
-      ? `flotilla: ${error.message}${error.fix === '' ? '' : `\n  ${error.fix}`}`
-      : `flotilla: could not start: ${error instanceof Error ? error.stack : String(error)}`
+  const known = userErrorIn(error)
+  const text = known
+    ? `flotilla: ${known.message}${known.fix === '' ? '' : `\n  ${known.fix}`}`
+    : `flotilla: could not start: ${inspect(error)}`
   process.stderr.write(`${text}\n`)
   process.exit(1)
 }
