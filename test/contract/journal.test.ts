@@ -2,7 +2,10 @@
 import { systemClock } from '../../broker/base/clock.ts'
 import { memoryJournal, type Codec } from '../../broker/machine/journal.ts'
 import { partitionJournal } from '../../broker/replication/partition-journal.ts'
+import { openMemoryStore } from '../../broker/storage/memory-store.ts'
 import { MemoryLog } from '../broker/replication/memory-log.ts'
+import { CrashingFiles } from '../broker/storage/crashing-files.ts'
+import { CONFIG, openDirectory, TOPIC } from '../broker/storage/log-fixture.ts'
 import { journalContract } from './journal.ts'
 
 const text: Codec<string> = {
@@ -29,4 +32,11 @@ journalContract('the journal over a partition log', async () => {
     },
     reopen: open,
   }
+})
+
+journalContract('the journal over a real partition log', async () => {
+  const logs = await openDirectory({ store: openMemoryStore(), files: new CrashingFiles() })
+  const log = logs.create(TOPIC, 0, '__cluster_metadata', CONFIG)
+  const open = () => partitionJournal(text, { clock: systemClock, log, leaderEpoch: () => 1 })
+  return { journal: open(), breakNext: null, reopen: open }
 })

@@ -1,12 +1,12 @@
-// What every Journal must do (broker/machine/journal.ts). `fresh` gives an empty one; `breakNext` makes its next append fail; `reopen`
-// gives a second journal over the same records, as after a restart.
+// What every Journal must do (broker/machine/journal.ts). `fresh` gives an empty one; `breakNext` makes its next append fail, null where
+// what lies below does not work again after a failure; `reopen` gives a second journal over the same records, as after a restart.
 import { deepEqual, equal, rejects } from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { Journal } from '../../broker/machine/journal.ts'
 
 export type JournalUnderTest = {
   readonly journal: Journal<string>
-  breakNext(): void
+  readonly breakNext: (() => void) | null
   reopen(): Journal<string>
 }
 
@@ -45,8 +45,9 @@ export function journalContract(name: string, fresh: () => Promise<JournalUnderT
       deepEqual(await replayed(journal), ['a'])
     })
 
-    test('after a failed append every append fails until the journal has been replayed', async () => {
+    test('after a failed append every append fails until the journal has been replayed', async context => {
       const { journal, breakNext } = await fresh()
+      if (breakNext === null) return context.skip('a log that has failed stays offline')
       await replayed(journal)
       await journal.append(['a'])
       breakNext()
