@@ -4,7 +4,7 @@
 //   1  could not start, or broke: one message for people on stderr, or an error in the log
 //   128 + n  a second signal ended it at once
 // (2, a wrong command line, is the business of local/command-line.ts.)
-import { readFileSync } from 'node:fs'
+import { closeSync, openSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants, hostname } from 'node:os'
 import { resolve } from 'node:path'
@@ -88,13 +88,27 @@ async function parserFor(path: string): Promise<(text: string) => ParsedFile> {
 
 function readConfigFile(path: string): Buffer {
   try {
-    // A device or a pipe may never end; what is larger than any configuration is not read to the end either.
-    const content = readFileSync(path)
-    return content.subarray(0, MAX_FILE_BYTES + 1)
+    const file = openSync(path, 'r')
+    try {
+      return readBounded(file)
+    } finally {
+      closeSync(file)
+    }
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     const reason = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : String(code)
     throw new UserError(`The configuration file ${path} cannot be read: ${reason}.`, 'Check --config.', { cause })
+  }
+}
+
+// It may be a pipe, or a device that never ends: one byte more than a configuration can have is enough to know.
+function readBounded(file: number): Buffer {
+  const content = Buffer.alloc(MAX_FILE_BYTES + 1)
+  let sizeBytes = 0
+  for (;;) {
+    const read = readSync(file, content, sizeBytes, content.length - sizeBytes, null)
+    sizeBytes += read
+    if (read === 0 || sizeBytes === content.length) return content.subarray(0, sizeBytes)
   }
 }
 

@@ -106,6 +106,7 @@ test('a configuration file that is missing, a folder or binary is one message', 
     [join(folder, 'none'), 'there is no such file'],
     [folder, 'it is a directory'],
     [binary, 'not text in UTF-8'],
+    ['/dev/zero', 'larger than'],
   ] as const) {
     const { end, err } = await outcome(['broker', '--config', path])
     equal(end, 1)
