@@ -187,6 +187,8 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
   onStop(() => store.close())
   const limits = {
     ...defaultLogLimits,
+    // Never the first to refuse: what the server has let in fits.
+    queuedBytes: 2 * config.queuedMaxRequestBytes + config.socketRequestMaxBytes,
     inlineLimitBytes: config.logInlineLimitBytes,
     cacheBytes: config.logCacheBytes,
     diskReserveBytes: config.diskReserveBytes,

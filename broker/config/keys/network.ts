@@ -109,7 +109,7 @@ export const networkKeys: readonly ConfigKey[] = [
   ),
   honoured(
     'queued.max.request.bytes',
-    long(268_435_456),
+    long(67_108_864),
     'Bytes of requests of all connections that may wait or run at once; beyond that the broker stops reading; -1 means no limit.',
     { kafkaDefault: '-1' },
   ),
