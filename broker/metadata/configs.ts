@@ -3,7 +3,8 @@
 // the keys mean (config/), and how they are described (config-entries.ts).
 import { brokerConfigKey, unknownBrokerKey } from '../config/broker-keys.ts'
 import { checkValue, listOf, type ConfigKey } from '../config/config-key.ts'
-import { checkTopicConfigs, topicConfigKey } from '../config/topic-config.ts'
+import { nearest } from '../config/nearest.ts'
+import { checkTopicConfigs, topicConfigKey, topicConfigs } from '../config/topic-config.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { MetadataImage } from './image.ts'
 import type { MetadataRecord } from './records.ts'
@@ -35,6 +36,20 @@ export type AlteredResource = Outcome & ConfigResource
 export type AlterConfigsOptions = { readonly validateOnly: boolean }
 
 type Emit = (record: MetadataRecord) => void
+
+/** Null when a topic may have these configs, else what is wrong with them. */
+export function topicConfigProblem(configs: ReadonlyMap<string, string>): string | null {
+  for (const name of configs.keys()) {
+    if (topicConfigKey(name) !== undefined) continue
+    const meant = nearest(
+      name,
+      topicConfigs.map(key => key.name),
+    )
+    const shown = name.length > 120 ? `${name.slice(0, 120)}...` : name
+    return `Unknown topic config name: ${shown}${meant === null ? '' : `. Did you mean ${meant}?`}`
+  }
+  return checkTopicConfigs(configs)
+}
 
 /** One result for each resource, in the order of the request. */
 export function incrementalAlterConfigs(
@@ -220,7 +235,7 @@ function operate(
 }
 
 function topicRefusal(after: ReadonlyMap<string, string>): Outcome | null {
-  const problem = checkTopicConfigs(after)
+  const problem = topicConfigProblem(after)
   return problem === null ? null : refuse(ErrorCode.INVALID_CONFIG, problem)
 }
 

@@ -2,8 +2,8 @@
 // (ReplicationControlManager, ControllerApis). Not here: partitions of existing topics (partitions.ts), configs (configs.ts).
 import type { Random } from '../base/random.ts'
 import { randomUuid, ZERO_UUID, type Uuid } from '../base/uuid.ts'
-import { checkTopicConfigs } from '../config/topic-config.ts'
 import { ErrorCode, errorMessage } from '../protocol/errors.ts'
+import { topicConfigProblem } from './configs.ts'
 import type { MetadataImage, TopicImage } from './image.ts'
 import { topicById } from './image.ts'
 import { excessive, isRefusal, MAX_PARTITIONS_PER_REQUEST, placeAutomatically, placeManually } from './partitions.ts'
@@ -109,7 +109,7 @@ function createTopic(
     return refused(topic.name, refuse(ErrorCode.INVALID_CONFIG, problem))
   }
   const configs = new Map(topic.configs.map(config => [config.name, config.value!]))
-  const problem = checkTopicConfigs(configs)
+  const problem = topicConfigProblem(configs)
   if (problem !== null) return refused(topic.name, refuse(ErrorCode.INVALID_CONFIG, problem))
   const placed = placeNew(image, topic, options)
   if (isRefusal(placed)) return refused(topic.name, placed)

@@ -239,7 +239,10 @@ test('configs that are null, unknown or wrong are refused', () => {
   })
   equal(configs('retention.ms', 'soon').code, ErrorCode.INVALID_CONFIG)
   match(configs('retention.ms', 'soon').message!, /soon.*retention\.ms/)
-  match(configs('retention.msec', '1').message!, /Unknown topic config name: retention\.msec/)
+  match(
+    configs('retention.msec', '1').message!,
+    /^Unknown topic config name: retention\.msec\. Did you mean retention\.ms\?$/,
+  )
 })
 
 test('a request may ask for 10,000 partitions and no more', () => {
