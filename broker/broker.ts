@@ -34,7 +34,7 @@ import { Connections } from './server/listener.ts'
 import { MemoryBound } from './server/memory-bound.ts'
 import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
 import { nodeFiles, type Files } from './storage/files.ts'
-import { defaultLogLimits, LogDirectory } from './storage/log-directory.ts'
+import { defaultLogLimits, LogDirectory, type LogLimits } from './storage/log-directory.ts'
 import { openRocksStore } from './storage/rocks-store.ts'
 
 export type BrokerParts = {
@@ -185,11 +185,11 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     writeBufferBytes: config.rocksdbWriteBufferBytes,
   })
   onStop(() => store.close())
-  const limits = {
+  const limits: LogLimits = {
     ...defaultLogLimits,
     // Never the first to refuse: what the server has let in fits.
     queuedBytes: 2 * config.queuedMaxRequestBytes + config.socketRequestMaxBytes,
-    inlineLimitBytes: config.logInlineLimitBytes,
+    inlineGroupBytes: config.logInlineLimitBytes,
     cacheBytes: config.logCacheBytes,
     diskReserveBytes: config.diskReserveBytes,
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,

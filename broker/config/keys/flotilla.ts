@@ -22,7 +22,7 @@ export const flotillaKeys: readonly ConfigKey[] = [
   honoured(
     'flotilla.log.inline.limit.bytes',
     int(16_384, atLeast(0)),
-    'A batch smaller than this is stored in RocksDB itself, a larger one in its segment file.',
+    'While fewer bytes than this wait for one commit of all partitions, they are stored in RocksDB itself; more go to files.',
   ),
   honoured(
     'flotilla.disk.reserve.bytes',
