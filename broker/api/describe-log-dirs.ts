@@ -19,7 +19,10 @@ export const describeLogDirs = handler(DescribeLogDirs, (request, context) => {
   }
   const { totalBytes, usableBytes } = logs
   const topics = describe(request, context)
-  return { errorCode: ErrorCode.NONE, results: [{ errorCode: ErrorCode.NONE, logDir, topics, totalBytes, usableBytes }] }
+  return {
+    errorCode: ErrorCode.NONE,
+    results: [{ errorCode: ErrorCode.NONE, logDir, topics, totalBytes, usableBytes }],
+  }
 })
 
 function describe({ topics }: DescribeLogDirsRequest, context: Context): Topic[] {

@@ -12,7 +12,8 @@ export const offsetForLeaderEpoch = handler(OffsetForLeaderEpoch, (request, cont
     return {
       topic,
       partitions: partitions.map(({ partition, currentLeaderEpoch, leaderEpoch }) => {
-        const leader = topicId === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : context.replicas.leader(topicId, partition)
+        const leader =
+          topicId === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : context.replicas.leader(topicId, partition)
         if (typeof leader === 'number') return { partition, errorCode: leader }
         const errorCode = leader.checkLeaderEpoch(currentLeaderEpoch)
         if (errorCode !== ErrorCode.NONE) return { partition, errorCode }

@@ -85,7 +85,11 @@ export class Connection implements ConnectionInfo {
     this.remoteAddress = socket.remoteAddress
     this.remotePort = socket.remotePort
     this.#lastActiveMs = shared.clock.monotonic()
-    this.#reader = new FrameReader(LEAST_REQUEST_BYTES, shared.limits.maxFrameBytes, frame => void this.#waiting.push(frame))
+    this.#reader = new FrameReader(
+      LEAST_REQUEST_BYTES,
+      shared.limits.maxFrameBytes,
+      frame => void this.#waiting.push(frame),
+    )
     socket.start({
       data: chunk => this.#onData(chunk),
       drain: () => this.#pump(),
