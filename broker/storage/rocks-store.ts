@@ -11,8 +11,8 @@
 //    earlier ones. So a WAL must be on the disk as a whole before its successor takes the first write. RocksDB switches WALs
 //    together with memtables, when a memtable is full. We do it first, at half of that size, between two writes: sync the
 //    WAL, ask for a flush of the memtable, wait until the new WAL is there, sync the folder, go on (`#switch`).
-// 3. In case RocksDB switches by itself after all, every sync asks for the current WAL beside its fdatasync, and goes after
-//    the files between, the older first, when the number has changed (write-ahead-log.ts).
+// 3. In case RocksDB switches by itself after all, every sync asks for the version of its tree, which changes with every new
+//    memtable. Where it has changed, the sync looks for newer WALs and syncs those too, the older first (write-ahead-log.ts).
 // 4. RocksDB deletes a WAL only when its content is in a table file that it has synced, name and manifest included. So a WAL
 //    that is gone when we come to sync it needs no sync.
 import { dirname, join } from 'node:path'
@@ -64,7 +64,8 @@ export async function openRocksStore(path: string, options: RocksOptions = {}): 
   await removeOldInfoLogs(path, files)
   await files.syncFolder(dirname(path))
   const currentNumber = async (): Promise<number> => (await database.currentWalFile()).number
-  const log = await WriteAheadLog.open({ folder: path, files, currentNumber })
+  const version = (): Promise<string | undefined> => database.getProperty('rocksdb.current-super-version-number')
+  const log = await WriteAheadLog.open({ folder: path, files, currentNumber, version })
   return new RocksStore(database, log, clock, writeBufferBytes)
 }
 

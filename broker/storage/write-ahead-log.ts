@@ -11,27 +11,33 @@ export type WriteAheadLogOptions = {
   readonly files: Files
   /** The number of the file that RocksDB writes to at the moment of the call. */
   readonly currentNumber: () => Promise<number>
+  /** Something that changes whenever RocksDB goes on to another file, perhaps more often, and costs next to nothing to ask. */
+  readonly version: () => Promise<string | undefined>
 }
 
 export class WriteAheadLog {
   readonly #folder: string
   readonly #files: Files
   readonly #currentNumber: () => Promise<number>
+  readonly #version: () => Promise<string | undefined>
   // Every WAL below #number is on the disk or not needed any more, and so is the name of #file.
   #number = 0
   #file: File | null = null
+  // Asked before the question to which #number was the answer.
+  #seenVersion: string | undefined
 
   /** Call after RocksDB has opened and before the first write. */
   static async open(options: WriteAheadLogOptions): Promise<WriteAheadLog> {
     const log = new WriteAheadLog(options)
-    await log.#follow(await options.currentNumber())
+    await log.hasSwitched()
     return log
   }
 
-  private constructor({ folder, files, currentNumber }: WriteAheadLogOptions) {
+  private constructor({ folder, files, currentNumber, version }: WriteAheadLogOptions) {
     this.#folder = folder
     this.#files = files
     this.#currentNumber = currentNumber
+    this.#version = version
   }
 
   /** The number of the WAL that the last sync, `follow` or `open` found. */
@@ -42,16 +48,21 @@ export class WriteAheadLog {
   /** Every write that resolved before the call is on the disk. One call at a time. */
   async sync(): Promise<void> {
     assert(this.#file !== null, 'a write-ahead log that is synced is open')
-    // Both start after the writes in question, so a number that has not changed says that they are all in this file, or in older ones.
-    const [number] = await Promise.all([this.#currentNumber(), this.#file.datasync()])
+    // Asked after the writes in question: a version that has not changed says that they are all in this file, or in older ones.
+    const version = await this.#version()
+    const isSame = version !== undefined && version === this.#seenVersion
+    const [number] = await Promise.all([isSame ? this.#number : this.#currentNumber(), this.#file.datasync()])
     if (number !== this.#number) await this.#follow(number)
+    this.#seenVersion = version
   }
 
   /** Resolves with true when RocksDB has gone on to a newer file; that one's name is on the disk then. */
   async hasSwitched(): Promise<boolean> {
+    const version = await this.#version()
     const number = await this.#currentNumber()
     if (number === this.#number) return false
     await this.#follow(number)
+    this.#seenVersion = version
     return true
   }
 
@@ -79,7 +90,9 @@ export class WriteAheadLog {
         return
       }
       // RocksDB has switched again meanwhile, and file `number` is in a table by now.
-      number = await this.#currentNumber()
+      const newer = await this.#currentNumber()
+      if (newer === number) throw new StorageError(`the write-ahead log ${this.#pathOf(number)} is gone`)
+      number = newer
     }
   }
 
@@ -92,10 +105,14 @@ export class WriteAheadLog {
   // null when the file is gone: RocksDB deletes a WAL once its content is durable in a table file.
   async #open(number: number): Promise<File | null> {
     try {
-      return await this.#files.open(join(this.#folder, `${String(number).padStart(6, '0')}.log`), 'write')
+      return await this.#files.open(this.#pathOf(number), 'write')
     } catch (error) {
       if (error instanceof StorageError && error.code === 'ENOENT') return null
       throw error
     }
+  }
+
+  #pathOf(number: number): string {
+    return join(this.#folder, `${String(number).padStart(6, '0')}.log`)
   }
 }

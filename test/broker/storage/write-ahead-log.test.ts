@@ -27,7 +27,13 @@ async function rocks() {
     left(): Record<string, string> {
       return Object.fromEntries([...files.durableFiles()].map(([path, bytes]) => [path, String(bytes)]))
     },
-    open: () => WriteAheadLog.open({ folder: '/db', files, currentNumber: () => Promise.resolve(played.current) }),
+    open: () =>
+      WriteAheadLog.open({
+        folder: '/db',
+        files,
+        currentNumber: () => Promise.resolve(played.current),
+        version: () => Promise.resolve(String(played.current)),
+      }),
   }
   await played.switchTo(4)
   return played
