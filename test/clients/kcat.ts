@@ -26,19 +26,7 @@ const PROPAGATION_MS = 1_000
 /** kcat at `path` against `bootstrap`. */
 export function startKcat(path: string, bootstrap: string): Client {
   const kcat = (args: readonly string[], input?: Buffer) =>
-    run(
-      path,
-      [
-        '-b',
-        bootstrap,
-        '-X',
-        'allow.auto.create.topics=false',
-        '-X',
-        `topic.metadata.propagation.max.ms=${PROPAGATION_MS}`,
-        ...args,
-      ],
-      input,
-    )
+    run(path, ['-b', bootstrap, '-X', `topic.metadata.propagation.max.ms=${PROPAGATION_MS}`, ...args], input)
   const handlers: Handlers = {
     async hello() {
       const { stdout } = await run(path, ['-V'])
@@ -121,7 +109,15 @@ function inOneCall(records: readonly ClientRecord[]): (readonly ClientRecord[])[
 
 async function produce(
   kcat: Kcat,
-  { topic, partition, compression, acks, idempotent, timeoutMs }: Omit<Commands['produce']['in'], 'records'>,
+  {
+    topic,
+    partition,
+    compression,
+    acks,
+    idempotent,
+    timeoutMs,
+    autoCreate,
+  }: Omit<Commands['produce']['in'], 'records'>,
   records: readonly ClientRecord[],
 ): Promise<(number | null)[]> {
   const { headers, value } = records[0]!
@@ -141,6 +137,7 @@ async function produce(
       ...['-X', 'message.max.bytes=100000000', '-X', 'batch.size=2000000', '-v', '-v', '-v'],
       ...headers.flatMap(([name, each]) => ['-H', each === null ? name : `${name}=${String(each)}`]),
       ...(value === null ? ['-Z'] : []),
+      ...(autoCreate ? ['-X', 'topic.metadata.propagation.max.ms=30000'] : []),
     ],
     input,
   )

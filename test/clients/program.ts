@@ -53,12 +53,16 @@ export type Commands = {
   /** A number asks for the first record that is not older than this timestamp. */
   listOffsets: { in: AtPartition & { at: 'earliest' | 'latest' | 'max-timestamp' | number }; out: { offset: number } }
   produce: {
-    /** `timeoutMs`: when a client that goes on trying gives up, where it can be told. */
+    /**
+     * `timeoutMs`: when a client that goes on trying gives up, where it can be told.
+     * `autoCreate`: let the broker create the topic, where a client must ask for that.
+     */
     in: AtPartition & {
       compression: Compression
       acks: Acks
       idempotent: boolean
       timeoutMs: number
+      autoCreate: boolean
       records: readonly ClientRecord[]
     }
     /** Null where the client does not tell: with acks=0. */

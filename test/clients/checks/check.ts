@@ -78,6 +78,7 @@ export type ProduceInit = {
   acks?: Acks
   idempotent?: boolean
   timeoutMs?: number
+  autoCreate?: boolean
 }
 
 /** Produces with the given client; by default uncompressed to partition 0 with acks=all. Returns the offsets. */
@@ -87,7 +88,14 @@ export async function produce(
   records: readonly ClientRecord[],
   init: ProduceInit = {},
 ): Promise<(number | null)[]> {
-  const defaults = { partition: 0, compression: 'none', acks: 'all', idempotent: false, timeoutMs: 60_000 } as const
+  const defaults = {
+    partition: 0,
+    compression: 'none',
+    acks: 'all',
+    idempotent: false,
+    timeoutMs: 60_000,
+    autoCreate: false,
+  } as const
   return (await client.run('produce', { topic, records, ...defaults, ...init })).offsets
 }
 

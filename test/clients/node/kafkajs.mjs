@@ -134,6 +134,7 @@ const commands = {
     const producer = kafka.producer({
       createPartitioner: () => () => command.partition,
       idempotent: command.idempotent,
+      allowAutoTopicCreation: command.autoCreate,
       maxInFlightRequests: command.idempotent ? 1 : null,
       retry,
     })

@@ -100,7 +100,11 @@ const commands = {
   },
 
   async produce(command) {
-    const producer = new Producer({ ...connection(command), idempotent: command.idempotent })
+    const producer = new Producer({
+      ...connection(command),
+      idempotent: command.idempotent,
+      autocreateTopics: command.autoCreate,
+    })
     try {
       const messages = command.records.map(({ key, value, headers, timestamp }) => ({
         topic: command.topic,

@@ -135,7 +135,7 @@ def produce(command):
             'message.max.bytes': 100_000_000,
             'batch.size': 2_000_000,
             'linger.ms': 20,
-            'topic.metadata.propagation.max.ms': PROPAGATION_MS,
+            'topic.metadata.propagation.max.ms': 30000 if command['autoCreate'] else PROPAGATION_MS,
             'message.timeout.ms': command['timeoutMs'],
         }
     )

@@ -207,6 +207,9 @@ func produce(ctx context.Context, c *lines.Command) (lines.Fields, error) {
 		// The broker shall judge the size, not the client.
 		kgo.ProducerBatchMaxBytes(50_000_000),
 	}
+	if c.AutoCreate {
+		options = append(options, kgo.AllowAutoTopicCreation())
+	}
 	if !c.Idempotent {
 		options = append(options, kgo.DisableIdempotentWrite())
 	}

@@ -28,6 +28,7 @@ type Command struct {
 	Compression       string            `json:"compression"`
 	Acks              string            `json:"acks"`
 	Idempotent        bool              `json:"idempotent"`
+	AutoCreate        bool              `json:"autoCreate"`
 	TimeoutMs         int               `json:"timeoutMs"`
 	Records           []Record          `json:"records"`
 }

@@ -173,6 +173,7 @@ func produce(c *lines.Command) (lines.Fields, error) {
 	}[c.Compression]
 	config.Producer.RequiredAcks = map[string]sarama.RequiredAcks{"0": sarama.NoResponse, "1": sarama.WaitForLocal, "all": sarama.WaitForAll}[c.Acks]
 	config.Producer.Idempotent = c.Idempotent
+	config.Metadata.AllowAutoTopicCreation = c.AutoCreate
 	if c.Idempotent {
 		config.Net.MaxOpenRequests = 1
 	}
