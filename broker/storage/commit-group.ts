@@ -25,6 +25,8 @@ export type PlaceLimits = {
   readonly ownFileBytes: number
   /** The same for a log that need not be synced. */
   readonly ownFileUnsyncedBytes: number
+  /** The producers of a log are written down after so many bytes: bounds what is read back after a crash. */
+  readonly producerSnapshotBytes: number
 }
 
 /** Bytes for a log's own file. */
@@ -69,6 +71,8 @@ export class CommitGroup {
   /** Somebody waits for the commit only. */
   hasUnsynced = false
   syncsStaging = false
+  /** Records of earlier groups get another place. */
+  moves = false
   /** Files that were written without a sync before and are due with this group. */
   readonly activeSyncs: ActiveFile[] = []
   sizeBytes = 0
@@ -99,7 +103,7 @@ export class CommitGroup {
       // Its keys are gone; whoever waits learns from its replica that the log is.
       if (member.core.isRemoved) continue
       if (member.place === ACTIVE) this.#addActive(member)
-      else if (isInline || member.sizeBytes < limits.inlineLogBytes) this.#addInline(member)
+      else if (isInline || member.sizeBytes === 0 || member.sizeBytes < limits.inlineLogBytes) this.#addInline(member)
       else stagedPosition = this.#addStaged(member, stagedPosition)
       this.#finishMember(member)
     }
@@ -168,6 +172,7 @@ export class CommitGroup {
       const { gte, lt } = core.keys.extents(tailStart, core.committedOffset)
       this.batch.deleteRange(gte, lt)
       member.reshapes = true
+      this.moves = true
       core.reshaping++
       core.tailBytes = 0
       core.staged = []
@@ -211,6 +216,16 @@ export class CommitGroup {
     return position
   }
 
+  #addProducers({ core, sizeBytes, endOffset }: Member): boolean {
+    core.unsnapshottedBytes += sizeBytes
+    if (core.unsnapshottedBytes < this.#parts.limits.producerSnapshotBytes) return false
+    core.unsnapshottedBytes = 0
+    if (core.producers.size === 0) return false
+    this.batch.put(core.keys.producers(), core.producers.encode())
+    core.producersOffset = endOffset
+    return true
+  }
+
   // Everything of the log that an earlier group left unsynced is due with a group that syncs it.
   #finishMember(member: Member): void {
     const { core } = member
@@ -221,8 +236,8 @@ export class CommitGroup {
     } else if (member.batches.length > 0) {
       this.hasUnsynced = true
     }
-    if (!core.isStoredClean && !core.needsState) return
-    if (core.isStoredClean && member.batches.length === 0 && !core.needsState) return
+    const hasSnapshot = this.#addProducers(member)
+    if (!core.needsState && !hasSnapshot && (!core.isStoredClean || member.batches.length === 0)) return
     core.isStoredClean = false
     core.needsState = false
     this.batch.put(core.keys.state(), encodeLogState(core.state(false)))

@@ -91,7 +91,9 @@ export class LogCore {
   /** The store says that nothing is to be recovered; false as soon as an append makes that untrue. */
   isStoredClean = false
   needsState = true
+  /** The offset that the stored producers stand for, and the bytes behind it. */
   producersOffset = 0
+  unsnapshottedBytes = 0
   lastAppendMs = 0
 
   /** The log is being cut: nobody may append. */

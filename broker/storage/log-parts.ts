@@ -44,6 +44,7 @@ export const defaultLogLimits: LogLimits = {
   inlineLogBytes: 256,
   ownFileBytes: 256 * KIB,
   ownFileUnsyncedBytes: 32 * KIB,
+  producerSnapshotBytes: 16 * MIB,
   cacheBytes: 64 * MIB,
   queuedBytes: 64 * MIB,
   diskReserveBytes: 256 * MIB,

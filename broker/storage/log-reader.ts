@@ -78,7 +78,7 @@ async function readSegment(
   }
   const sizeBytes = Math.min(segment.sizeBytes - position, lead + Math.max(bounds.maxBytes, HEADER_SIZE))
   const bytes = await readAt(parts, path, position, sizeBytes)
-  const cut = cutBatches(bytes, offset, bounds, path, position)
+  const cut = cutBatches(bytes, offset, bounds, { path, position, sizeBytes: segment.sizeBytes - position })
   if (cut.missing > 0) {
     const first = await readAt(parts, path, position + cut.start, cut.missing)
     core.rememberCursor(segment.fileId, lastOffset(first, 0) + 1, position + cut.start + cut.missing)
@@ -103,6 +103,9 @@ async function readAt(parts: LogParts, path: string, position: number, sizeBytes
   return bytes
 }
 
+/** Where bytes come from: for error messages, and to know what cannot be. `sizeBytes` until the end of the file or extent. */
+type Source = { readonly path: string; readonly position: number; readonly sizeBytes: number }
+
 type Cut = {
   /** Where in the bytes the batches to return begin and end. */
   readonly start: number
@@ -114,16 +117,16 @@ type Cut = {
 }
 
 // Finds the batches from `offset` on that the bounds admit.
-function cutBatches(bytes: Buffer, offset: number, bounds: ReadBounds, path: string, position: number): Cut {
+function cutBatches(bytes: Buffer, offset: number, bounds: ReadBounds, source: Source): Cut {
   let at = 0
   let start = -1
   let nextOffset = offset
   while (at + HEADER_SIZE <= bytes.length) {
     const size = sizeOf(bytes, at)
-    if (size < HEADER_SIZE || magic(bytes, at) !== 2 || (start >= 0 && baseOffset(bytes, at) < nextOffset)) {
-      throw new StorageError(`${path}: no record batch at byte ${position + at}, where the log has one`, {
-        code: CORRUPT,
-      })
+    const isBatch = size >= HEADER_SIZE && at + size <= source.sizeBytes && magic(bytes, at) === 2
+    if (!isBatch || (start >= 0 && baseOffset(bytes, at) < nextOffset)) {
+      const where = `${source.path}: no record batch at byte ${source.position + at}`
+      throw new StorageError(`${where}, where the log has one`, { code: CORRUPT })
     }
     const last = lastOffset(bytes, at)
     if (last >= offset) {
@@ -149,13 +152,8 @@ async function readExtents(core: LogCore, parts: LogParts, offset: number, bound
     const extent = extents[at]!
     const minOneBatch = bounds.minOneBatch && found.length === 0
     const rest = { endOffset: bounds.endOffset, maxBytes: left, minOneBatch }
-    const cut = cutBatches(
-      bytes,
-      Math.max(offset, extent.baseOffset),
-      rest,
-      placeOf(core, parts, extent),
-      extent.position,
-    )
+    const source = { path: placeOf(core, parts, extent), position: extent.position, sizeBytes: extent.sizeBytes }
+    const cut = cutBatches(bytes, Math.max(offset, extent.baseOffset), rest, source)
     assert(cut.missing === 0, 'an extent has whole batches')
     if (cut.end > cut.start) found.push(bytes.subarray(cut.start, cut.end))
     left -= cut.end - cut.start

@@ -192,6 +192,15 @@ export class LogWriter {
 
   async #write(group: CommitGroup, committed: Waiters | null): Promise<void> {
     const { store, staging } = this.#parts
+    // The store is about to say that records of earlier groups, which were answered, are somewhere else: there they must be first,
+    // because what is not found after a crash is cut.
+    if (group.moves) {
+      const waits: Promise<void>[] = []
+      this.#startFiles(group, waits, group.isSynced)
+      await all(waits)
+      await store.commit(group.batch, { sync: group.isSynced })
+      return
+    }
     // Nobody waits for less than the disk: the syncs need not wait for each other's writes.
     if (group.isSynced && !group.hasUnsynced) {
       const waits: Promise<void>[] = [store.commit(group.batch, { sync: true })]

@@ -126,6 +126,7 @@ export async function recover(
   const foundEnd = walk.cutFrom < 0 ? walk.hot.endOffset : await lastStoredOffset(core, parts)
   walk.hot.applyTo(core)
   setEnd(core, walk.hot.endOffset)
+  if (walk.cutFrom >= 0) core.epochs.truncateFromEnd(core.endOffset)
   core.epochs.truncateFromStart(core.logStartOffset)
   if (core.logStartOffset > core.endOffset) {
     core.error = new StorageError(`${core.name} starts at ${core.logStartOffset}, behind its end ${core.endOffset}`)
@@ -168,8 +169,8 @@ async function walkExtents(core: LogCore, parts: LogParts, state: LogState, prog
     unsyncedStaging: new Set(),
     hasUnsyncedActive: false,
   }
-  // They are in the extents from there on.
-  core.epochs.truncateFromEnd(core.activeBase)
+  // Later ones are found in the extents. One that begins right here may be all that an emptied log knows.
+  core.epochs.truncateFromEnd(core.activeBase + 1)
   await eachExtent(parts.store, core, core.activeBase, MAX_OFFSET, async extent => {
     const wasSynced =
       extent.lastOffset < state.syncedOffset || (extent.isSyncedWithGroup && extent.group <= progress.syncedGroup)

@@ -99,6 +99,8 @@ async function forgetBelow(core: LogCore, parts: LogParts, offset: number): Prom
       if (isEmptied) {
         const { gte, lt } = core.keys.extents(core.activeBase, MAX_OFFSET)
         batch.deleteRange(gte, lt)
+        // The batches that tell about the producers go; what they told stays.
+        batch.put(core.keys.producersAt(offset), core.producers.encode())
         goneFile = core.active?.path ?? null
         beginEmpty(core)
       }

@@ -1,6 +1,6 @@
-// What the tests of the partition log share: a clock that stands still, small limits, a directory on twins of a disk, batches.
+// What the tests of the partition log share: small limits, a directory on twins of a disk, batches.
 import { equal } from 'node:assert/strict'
-import type { Clock, Timer } from '../../../broker/base/clock.ts'
+import type { Clock } from '../../../broker/base/clock.ts'
 import { silentLogger } from '../../../broker/base/log.ts'
 import type { Uuid } from '../../../broker/base/uuid.ts'
 import type { LogConfig } from '../../../broker/config/topic-config.ts'
@@ -16,38 +16,11 @@ import type { Files } from '../../../broker/storage/files.ts'
 import { defaultLogLimits, LogDirectory, type LogLimits } from '../../../broker/storage/log-directory.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import type { Store } from '../../../broker/storage/store.ts'
+import { manualClock } from '../../manual-clock.ts'
 
 export const DATA = '/data'
 export const TOPIC: Uuid = 'AAAAAAAAAAAAAAAAAAAAAQ'
 export const OTHER_TOPIC: Uuid = 'AAAAAAAAAAAAAAAAAAAAAg'
-
-/** Time that moves only when told to. */
-export class ManualClock implements Clock {
-  #nowMs = 1_700_000_000_000
-  #timers: { readonly dueMs: number; readonly run: () => void; isCancelled: boolean }[] = []
-
-  now(): number {
-    return this.#nowMs
-  }
-
-  monotonic(): number {
-    return this.#nowMs
-  }
-
-  after(delayMs: number, run: () => void): Timer {
-    const timer = { dueMs: this.#nowMs + delayMs, run, isCancelled: false }
-    this.#timers.push(timer)
-    return { cancel: () => (timer.isCancelled = true) }
-  }
-
-  /** Moves on and runs what is due. */
-  advance(ms: number): void {
-    this.#nowMs += ms
-    const due = this.#timers.filter(timer => timer.dueMs <= this.#nowMs)
-    this.#timers = this.#timers.filter(timer => timer.dueMs > this.#nowMs)
-    for (const timer of due) if (!timer.isCancelled) timer.run()
-  }
-}
 
 export const CONFIG: LogConfig = {
   cleanupPolicy: new Set(['delete'] as const),
@@ -70,6 +43,7 @@ export const SMALL_LIMITS: LogLimits = {
   inlineLogBytes: 150,
   ownFileBytes: 1500,
   ownFileUnsyncedBytes: 1500,
+  producerSnapshotBytes: 1500,
   cacheBytes: 4096,
   stagingFileBytes: 4096,
   stagingBytes: 16384,
@@ -91,7 +65,7 @@ export function openDirectory(opening: Opening): Promise<LogDirectory> {
     directory: { path: DATA, isCleanStart: opening.isCleanStart ?? false },
     store: opening.store,
     files: opening.files,
-    clock: opening.clock ?? new ManualClock(),
+    clock: opening.clock ?? manualClock(),
     log: silentLogger,
     limits: { ...SMALL_LIMITS, ...opening.limits },
   })

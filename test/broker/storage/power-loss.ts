@@ -1,0 +1,466 @@
+// The power-loss check of the partition logs. A script, made from a seed, appends small and large batches to several partitions,
+// strict and relaxed, seals, truncates, deletes records, removes and makes partitions, stops cleanly and starts again. It runs on twins of a disk
+// whose power goes at a chosen change; then the directory is opened again and every log must be what its ledger allows:
+//
+// - a prefix of what was appended, byte for byte, and no offset twice
+// - with everything that was acknowledged under a strict flush policy, or that `syncedOffset` claimed
+// - with the log start, the leader epochs and the producers that belong to exactly these batches
+// - and it goes on: more appends, a clean stop, another start.
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { LogConfig } from '../../../broker/config/topic-config.ts'
+import { baseOffset, lastOffset, leaderEpoch, readHeader } from '../../../broker/records/batch.ts'
+import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
+import { LeaderEpochs } from '../../../broker/storage/leader-epochs.ts'
+import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
+import { ProducerState, type ProducerEntry } from '../../../broker/storage/producer-state.ts'
+import type { Store } from '../../../broker/storage/store.ts'
+import { manualClock, type ManualClock } from '../../manual-clock.ts'
+import { seededNumbers } from '../../seeded.ts'
+import { CrashingFiles } from './crashing-files.ts'
+import { CrashingStoreDisk } from './crashing-store.ts'
+import { append, batchOf, CONFIG, DATA, openDirectory, readAll, settled, TOPIC } from './log-fixture.ts'
+import { Power } from './power.ts'
+
+/** What a partition may hold. */
+type Ledger = {
+  /** Everything appended, but for what a finished truncation took away. */
+  batches: Buffer[]
+  /** Exclusive: must be there. */
+  guaranteedOffset: number
+  /** The log start lies between them. */
+  minStartOffset: number
+  maxStartOffset: number
+  /** A removal or creation was begun: it need not be there. */
+  mayBeGone: boolean
+  /** A truncation to this offset was begun: nothing above it is promised any more. */
+  ceiling: number
+  /** A restart at this offset was begun. */
+  restartOffset: number | null
+  /** The log that had this name before and whose removal was begun. */
+  former: Ledger | null
+  epoch: number
+}
+
+const CONFIGS: readonly LogConfig[] = [
+  CONFIG,
+  { ...CONFIG, segmentBytes: 2500 },
+  { ...CONFIG, segmentBytes: 6000, flushMessages: -1 },
+  { ...CONFIG, segmentBytes: 4000, flushMessages: 3, flushMs: 1000 },
+  { ...CONFIG, segmentBytes: 900, retentionBytes: 5000 },
+]
+
+/** Where the power goes: at the change with this number. */
+export type Cut = { readonly index: number; readonly moment: 'before' | 'after'; readonly keepSeed: number | null }
+
+class World {
+  readonly power = new Power()
+  readonly files = new CrashingFiles(this.power)
+  readonly disk = new CrashingStoreDisk(this.power)
+  readonly clock: ManualClock = manualClock()
+  readonly ledgers = new Map<number, Ledger>()
+  readonly #random: () => number
+  readonly #cacheBytes: number
+  #steps: number
+  #seed = 0
+  store!: Store
+  logs!: LogDirectory
+
+  constructor(seed: number, steps: number) {
+    this.#random = seededNumbers(seed)
+    // With one of them what was appended is still at hand when it is moved, with the other it is read back.
+    this.#cacheBytes = seed % 2 === 0 ? 1_000_000 : 4096
+    this.#steps = steps
+  }
+
+  /** A machine with a data directory; from here on changes count. */
+  static async make(seed: number, steps: number): Promise<World> {
+    const world = new World(seed, steps)
+    await world.files.makeFolder(DATA)
+    await world.files.syncFolder('/')
+    world.power.restore()
+    return world
+  }
+
+  async open(isCleanStart: boolean): Promise<void> {
+    this.store = await this.disk.open()
+    const { store, files, clock } = this
+    const limits = { producerIdExpirationMs: Infinity, cacheBytes: this.#cacheBytes }
+    this.logs = await openDirectory({ store, files, clock, isCleanStart, limits })
+    for (const log of this.logs.logs()) log.configure(CONFIGS[log.partition % CONFIGS.length]!)
+  }
+
+  /** Runs the script until its end or the power's. */
+  async run(): Promise<void> {
+    try {
+      await this.open(false)
+      for (let partition = 0; partition < CONFIGS.length; partition++) this.#create(partition)
+      for (; this.#steps > 0 && !this.power.isOff; this.#steps--) await this.#step()
+      if (!this.power.isOff) await this.#reopen()
+    } catch (error) {
+      if (!this.power.isOff) throw error
+    }
+    // What is under way in the dead process fails; nobody hears of it.
+    await settled()
+  }
+
+  #pick(count: number): number {
+    return Math.floor(this.#random() * count)
+  }
+
+  #create(partition: number): PartitionLog {
+    this.ledgers.set(partition, {
+      batches: [],
+      guaranteedOffset: 0,
+      minStartOffset: 0,
+      maxStartOffset: 0,
+      mayBeGone: true,
+      ceiling: Infinity,
+      restartOffset: null,
+      former: null,
+      epoch: 1,
+    })
+    return this.logs.create(TOPIC, partition, 'orders', CONFIGS[partition % CONFIGS.length]!)
+  }
+
+  async #step(): Promise<void> {
+    const choice = this.#pick(100)
+    const partition = this.#pick(CONFIGS.length)
+    const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
+    const ledger = this.ledgers.get(partition)!
+    if (choice < 62) await this.#appendSome()
+    else if (choice < 66) await log.flush()
+    else if (choice < 74) await this.#truncate(log, ledger)
+    else if (choice < 75) await this.#restart(log, ledger)
+    else if (choice < 80) await this.#deleteRecords(log, ledger)
+    else if (choice < 84) await this.#retain()
+    else if (choice < 92) await this.#passTime()
+    else if (choice < 94) await this.#remove(partition, log, ledger)
+    else if (choice < 95) await this.#reopen()
+    else await settled()
+    if (!this.power.isOff) this.note()
+  }
+
+  /** What the logs claim to have synced must survive. */
+  note(): void {
+    for (const log of this.logs.logs()) {
+      const ledger = this.ledgers.get(log.partition)!
+      promise(ledger, log.syncedOffset)
+    }
+  }
+
+  async #appendSome(): Promise<void> {
+    const waits: Promise<void>[] = []
+    for (let count = 1 + this.#pick(6); count > 0; count--) {
+      const partition = this.#pick(CONFIGS.length)
+      const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
+      const ledger = this.ledgers.get(partition)!
+      if (this.#pick(20) === 0) ledger.epoch++
+      const size = [20, 100, 400, 700, 2000][this.#pick(5)]!
+      waits.push(this.append(log, ledger, size))
+    }
+    // Often the next step begins before these are stored.
+    if (this.#pick(3) > 0) await Promise.all(waits)
+    else for (const wait of waits) wait.catch(() => {})
+  }
+
+  append(log: PartitionLog, ledger: Ledger, sizeBytes: number): Promise<void> {
+    const seed = this.#seed++
+    const producerId = seed % 3 === 0 ? -1 : 10 + (seed % 4)
+    const transactional = producerId === 13
+    const batch = batchOf(sizeBytes, seed, {
+      producerId,
+      producerEpoch: producerId < 0 ? -1 : Math.floor(seed / 40),
+      baseSequence: producerId < 0 ? -1 : seed,
+      isTransactional: transactional,
+      records: Array.from({ length: 1 + (seed % 3) }, () => ({
+        timestamp: 1000 + seed,
+        value: Buffer.alloc(sizeBytes, seed),
+      })),
+    })
+    const stored = append(log, batch, ledger.epoch)
+    ledger.batches.push(batch)
+    const endOffset = log.endOffset
+    const isStrict = CONFIGS[log.partition % CONFIGS.length]!.flushMessages === 1
+    return stored.then(() => {
+      ledger.mayBeGone = ledger.mayBeGone && !isStrict
+      const isThere = ledger.batches.includes(batch)
+      if (isStrict && isThere) promise(ledger, endOffset)
+    })
+  }
+
+  async #truncate(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const room = log.endOffset - log.logStartOffset
+    if (room === 0) return
+    const target = log.logStartOffset + 1 + this.#pick(room)
+    const cutAt = offsetOfBatchWith(ledger.batches, target)
+    const beginsAnew = cutAt < log.logStartOffset
+    ledger.ceiling = cutAt
+    promise(ledger, 0)
+    if (beginsAnew) ledger.restartOffset = target
+    await log.truncate(target)
+    ledger.ceiling = Infinity
+    ok(log.endOffset <= target)
+    ledger.batches = ledger.batches.filter(batch => baseOffset(batch, 0) < log.endOffset)
+    if (beginsAnew) this.#restarted(log, ledger)
+    ledger.epoch++
+  }
+
+  async #restart(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const target = log.endOffset + this.#pick(50)
+    ledger.restartOffset = target
+    ledger.ceiling = log.logStartOffset
+    promise(ledger, 0)
+    await log.truncateFullyAndStartAt(target)
+    this.#restarted(log, ledger)
+  }
+
+  #restarted(log: PartitionLog, ledger: Ledger): void {
+    ledger.batches = []
+    ledger.restartOffset = null
+    ledger.ceiling = Infinity
+    ledger.guaranteedOffset = log.endOffset
+    ledger.minStartOffset = log.logStartOffset
+    ledger.maxStartOffset = log.logStartOffset
+    ledger.mayBeGone = false
+  }
+
+  async #deleteRecords(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const target = log.logStartOffset + this.#pick(log.endOffset - log.logStartOffset + 1)
+    ledger.maxStartOffset = Math.max(ledger.maxStartOffset, target)
+    equal(await log.deleteRecordsBefore(target), target)
+    ledger.minStartOffset = target
+  }
+
+  async #retain(): Promise<void> {
+    for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.maxStartOffset = log.endOffset
+    await this.logs.runRetention()
+    for (const log of this.logs.logs()) {
+      const ledger = this.ledgers.get(log.partition)!
+      ledger.minStartOffset = log.logStartOffset
+      ledger.maxStartOffset = log.logStartOffset
+    }
+  }
+
+  async #passTime(): Promise<void> {
+    this.clock.advance([500, 2500, 70_000][this.#pick(3)]!)
+    await settled()
+  }
+
+  async #remove(partition: number, log: PartitionLog, ledger: Ledger): Promise<void> {
+    ledger.mayBeGone = true
+    ledger.guaranteedOffset = 0
+    const removed = this.logs.remove(TOPIC, partition)
+    ok(this.logs.log(TOPIC, partition) === undefined)
+    // Made anew at once, sometimes: the removal must not take the new log with it.
+    if (this.#pick(2) === 0) {
+      const next = this.#create(partition)
+      const mine = this.ledgers.get(partition)!
+      mine.former = ledger
+      const stored = this.append(next, mine, 300)
+      stored.catch(() => {})
+      await removed
+      mine.former = null
+      await stored
+      ok(log !== next)
+    } else {
+      await removed
+      this.ledgers.delete(partition)
+    }
+  }
+
+  async #reopen(): Promise<void> {
+    await this.logs.close()
+    this.note()
+    await this.store.close()
+    await this.open(true)
+    for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.mayBeGone = false
+    await this.check()
+  }
+
+  /** The power was lost: opens what is left. */
+  async comeBack(keepSeed: number | null): Promise<void> {
+    this.power.cut()
+    const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
+    this.files.crash(chance)
+    await this.disk.crash(chance)
+    this.power.restore()
+    await this.open(false)
+    for (const log of this.logs.logs()) equal(log.syncedOffset, log.endOffset, 'what was found is on the disk')
+  }
+
+  /** Compares every log with its ledger, and takes what is there for granted from here on. */
+  async check(): Promise<void> {
+    for (const log of this.logs.logs()) {
+      const ledger = this.ledgers.get(log.partition)
+      ok(ledger !== undefined, `partition ${log.partition} was removed`)
+      if (ledger.former === null) await checkLog(log, ledger)
+      else await this.#checkEither(log, ledger, ledger.former)
+    }
+    for (const [partition, ledger] of [...this.ledgers]) {
+      if (this.logs.log(TOPIC, partition) !== undefined) continue
+      ok(ledger.mayBeGone, `partition ${partition} is gone`)
+      this.ledgers.delete(partition)
+    }
+  }
+
+  // The removal of the former log is on the disk, or it is not.
+  async #checkEither(log: PartitionLog, ledger: Ledger, former: Ledger): Promise<void> {
+    try {
+      await checkLog(log, ledger)
+      ledger.former = null
+    } catch {
+      await checkLog(log, former)
+      this.ledgers.set(log.partition, former)
+    }
+  }
+
+  /** The logs go on as if nothing had happened. */
+  async goOn(): Promise<void> {
+    for (let partition = 0; partition < CONFIGS.length; partition++) {
+      const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
+      const ledger = this.ledgers.get(partition)!
+      ledger.epoch++
+      for (const size of [30, 800, 2000, 50]) await this.append(log, ledger, size)
+    }
+    await settled()
+    await this.check()
+    await this.#reopen()
+    await this.#noOrphans()
+    await this.logs.close()
+    await this.store.close()
+  }
+
+  async #noOrphans(): Promise<void> {
+    await this.logs.close()
+    await this.store.close()
+    await this.open(true)
+    const names = await this.files.list('/data/segments')
+    equal(new Set(names.map(name => name.split('.')[1])).size, names.length, 'a file id is used once')
+  }
+}
+
+function promise(ledger: Ledger, endOffset: number): void {
+  ledger.guaranteedOffset = Math.min(ledger.ceiling, Math.max(ledger.guaranteedOffset, endOffset))
+}
+
+// The base offset of the batch that contains `offset`; `offset` itself when none does.
+function offsetOfBatchWith(batches: readonly Buffer[], offset: number): number {
+  for (const batch of batches)
+    if (baseOffset(batch, 0) <= offset && lastOffset(batch, 0) >= offset) return baseOffset(batch, 0)
+  return offset
+}
+
+async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
+  const name = `partition ${log.partition}`
+  equal(log.isOffline, false, `${name} is online`)
+  if (
+    ledger.restartOffset !== null &&
+    log.logStartOffset === ledger.restartOffset &&
+    log.endOffset === ledger.restartOffset
+  ) {
+    ledger.batches = []
+  } else {
+    ok(
+      log.logStartOffset >= ledger.minStartOffset,
+      `${name} starts at ${log.logStartOffset}, not before ${ledger.minStartOffset}`,
+    )
+    ok(
+      log.logStartOffset <= ledger.maxStartOffset,
+      `${name} starts at ${log.logStartOffset}, not after ${ledger.maxStartOffset}`,
+    )
+  }
+  ok(
+    log.endOffset >= ledger.guaranteedOffset,
+    `${name} ends at ${log.endOffset}, but ${ledger.guaranteedOffset} was promised`,
+  )
+  const expected = ledger.batches.filter(batch => baseOffset(batch, 0) < log.endOffset)
+  const visible = expected.filter(batch => lastOffset(batch, 0) >= log.logStartOffset)
+  const found = await readAll(log)
+  deepEqual(found.map(describeBatch), visible.map(describeBatch), `${name} has a prefix of what was appended`)
+  for (const [at, batch] of found.entries()) ok(batch.equals(visible[at]!), `${name}, bytes at ${baseOffset(batch, 0)}`)
+  const last = expected.at(-1)
+  if (last !== undefined && log.endOffset !== log.logStartOffset) equal(log.endOffset, lastOffset(last, 0) + 1)
+  checkEpochs(log, expected)
+  checkProducers(log, expected)
+  ledger.batches = expected
+  ledger.ceiling = Infinity
+  promise(ledger, log.syncedOffset)
+  ledger.minStartOffset = log.logStartOffset
+  ledger.maxStartOffset = log.logStartOffset
+  ledger.restartOffset = null
+  ledger.mayBeGone = false
+}
+
+function describeBatch(batch: Buffer): string {
+  return `${baseOffset(batch, 0)}-${lastOffset(batch, 0)} epoch ${leaderEpoch(batch, 0)}, ${batch.length} bytes`
+}
+
+function checkEpochs(log: PartitionLog, batches: readonly Buffer[]): void {
+  // What an empty log says about epochs depends on whether batches that nobody was told of were there for a moment.
+  if (log.logStartOffset === log.endOffset) return
+  const epochs = new LeaderEpochs()
+  for (const batch of batches) epochs.assign(leaderEpoch(batch, 0), baseOffset(batch, 0))
+  epochs.truncateFromStart(log.logStartOffset)
+  deepEqual(log.leaderEpochs.entries(), epochs.entries(), `partition ${log.partition}: leader epochs`)
+}
+
+function checkProducers(log: PartitionLog, batches: readonly Buffer[]): void {
+  const producers = new ProducerState()
+  for (const batch of batches) producers.apply(readHeader(batch))
+  deepEqual(sorted(log.producers), sorted(producers), `partition ${log.partition}: producers`)
+  equal(log.producers.firstOpenTransactionOffset, producers.firstOpenTransactionOffset)
+}
+
+function sorted(producers: ProducerState): ProducerEntry[] {
+  return [...producers.entries()].sort((a, b) => a.producerId - b.producerId)
+}
+
+/** How many changes the script of this seed makes when nothing interrupts it; also checks that run. */
+export async function countChanges(seed: number, steps: number): Promise<number> {
+  const world = await World.make(seed, steps)
+  await world.run()
+  await world.check()
+  return world.power.operations.length
+}
+
+/** Runs the script of `seed`, cuts the power at `cut`, checks what is left; then cuts it once more, in the middle of the recovery. */
+export async function runWithPowerLoss(
+  seed: number,
+  steps: number,
+  cut: Cut,
+  recoveryCut: number | null = null,
+): Promise<void> {
+  const world = await World.make(seed, steps)
+  world.power.cutAt(cut.index, cut.moment)
+  await world.run()
+  if (recoveryCut !== null) {
+    const again = seededNumbers(recoveryCut)
+    const crash = world.comeBack.bind(world)
+    world.power.cut()
+    await crashDuringRecovery(world, cut.keepSeed, recoveryCut, again)
+    await crash(cut.keepSeed === null ? null : cut.keepSeed + 1)
+  } else {
+    await world.comeBack(cut.keepSeed)
+  }
+  await world.check()
+  await world.goOn()
+}
+
+async function crashDuringRecovery(
+  world: World,
+  keepSeed: number | null,
+  index: number,
+  _chance: () => number,
+): Promise<void> {
+  const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
+  world.files.crash(chance)
+  await world.disk.crash(chance)
+  world.power.restore()
+  world.power.cutAt(index, 'after')
+  try {
+    await world.open(false)
+  } catch (error) {
+    if (!world.power.isOff) throw error
+  }
+  await settled()
+}
