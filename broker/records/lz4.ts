@@ -88,7 +88,7 @@ class BlockReader {
   read(at: number, end: number, maxSizeBytes: number): Buffer | null {
     const isLikelyFull = end - at >= LIKELY_FULL_SIZE && this.#maxBlockSize <= SMALL_BLOCK_SIZE
     let size = this.#maxBlockSize
-    if (!isLikelyFull || size > maxSizeBytes) {
+    if (!isLikelyFull) {
       size = countBlock(this.#frame, at, end)
       if (size > this.#maxBlockSize) throw new CorruptError('an LZ4 block holds more than its frame allows')
       if (size > maxSizeBytes) return null

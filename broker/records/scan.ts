@@ -108,7 +108,7 @@ function readPlainRecord(bytes: Buffer, at: number, end: number, fields: Fields)
   }
   keySize = (keySize >>> 1) ^ -(keySize & 1)
   if (keySize > 0) at += keySize
-  if (recordEnd - at < 3) return false
+  if (recordEnd - at < 2) return false
   let valueSize = bytes[at++]!
   if (valueSize >= 0x80) {
     const high = bytes[at++]!
@@ -145,14 +145,14 @@ function readRecord(reader: VarintReader, at: number, end: number, fields: Field
 
 /** Moves past the headers of a record; false when they are not headers. */
 function skipHeaders(reader: VarintReader, headerCount: number): boolean {
-  // Each takes two bytes at least, so a hostile count ends here and not after 2^31 rounds.
-  if (headerCount < 0 || headerCount > reader.end - reader.at) return false
+  if (headerCount < 0) return false
   for (let index = 0; index < headerCount; index++) {
     const keySize = reader.varint()
     if (keySize < 0) return false
     reader.skip(keySize)
     const valueSize = reader.varint()
     if (valueSize > 0) reader.skip(valueSize)
+    // A hostile count ends here, at the end of the record.
     if (reader.isBroken) return false
   }
   return true

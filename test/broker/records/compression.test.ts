@@ -2,6 +2,7 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
+import { compressSync as lz4Block } from 'lz4-napi'
 import { compressSync as snappyBlock } from 'snappy'
 import { test } from 'vitest'
 import { CorruptError, TooLargeError } from '../../../broker/records/compression-errors.ts'
@@ -171,6 +172,58 @@ test('lz4: a size in the header that the blocks do not have is corrupt', () => {
   equal(frame.readBigUInt64LE(6), BigInt(content.length))
   frame[6]! ^= 1
   throws(() => decompress('lz4', frame, MIB), CorruptError)
+})
+
+const int32LE = (value: number): Buffer => {
+  const bytes = Buffer.alloc(4)
+  bytes.writeUInt32LE(value)
+  return bytes
+}
+
+/** A frame of blocks of at most 64 KiB, linked or not. */
+function lz4FrameOf(isLinked: boolean, ...blocks: readonly { bytes: Buffer; isStored: boolean }[]): Buffer {
+  const header = Buffer.from(isLinked ? '04224d184040c0' : '04224d18604082', 'hex')
+  const parts = blocks.flatMap(({ bytes, isStored }) => [int32LE(bytes.length + (isStored ? 2 ** 31 : 0)), bytes])
+  return Buffer.concat([header, ...parts, int32LE(0)])
+}
+
+test('lz4: a linked block reaches back over all of the 64 KiB before it', () => {
+  const first = new Samples(9).bytes(40_000)
+  const second = new Samples(10).bytes(25_535)
+  // A match of 19 + 81 bytes, 65,535 back: the start of the first block. Then five literals.
+  const reaching = { bytes: Buffer.from([0x0f, 0xff, 0xff, 81, 0x50, ...Buffer.from('ended')]), isStored: false }
+  const frame = lz4FrameOf(true, { bytes: first, isStored: true }, { bytes: second, isStored: true }, reaching)
+  const content = Buffer.concat([first, second, first.subarray(0, 100), Buffer.from('ended')])
+  deepEqual(decompress('lz4', frame, MIB), content)
+})
+
+test('lz4: an independent block may not reach back, and no block beyond the beginning', () => {
+  const stored = { bytes: Buffer.alloc(200, 'x'), isStored: true }
+  const reaching = { bytes: Buffer.from([0x0f, 200, 0, 81, 0x50, ...Buffer.from('ended')]), isStored: false }
+  equal(decompress('lz4', lz4FrameOf(true, stored, reaching), MIB).length, 305)
+  throws(() => decompress('lz4', lz4FrameOf(false, stored, reaching), MIB), CorruptError)
+  throws(() => decompress('lz4', lz4FrameOf(true, reaching), MIB), CorruptError)
+})
+
+test('lz4: a block that holds more than its frame allows is corrupt, whether it is counted or not', () => {
+  const samples = new Samples(4)
+  const dense = Buffer.from(Array.from({ length: 70_000 }, (_, index) => (index % 8 === 0 ? samples.below(256) : 0)))
+  for (const content of [Buffer.alloc(70_000), dense]) {
+    const block = { bytes: lz4Block(content).subarray(4), isStored: false }
+    ok(block.bytes.length < 65_536)
+    throws(() => decompress('lz4', lz4FrameOf(false, block), MIB), CorruptError)
+  }
+  throws(() => decompress('lz4', lz4FrameOf(false, { bytes: Buffer.alloc(65_537), isStored: true }), MIB), CorruptError)
+})
+
+test('lz4: stored blocks count against the bound', () => {
+  const frame = lz4FrameOf(
+    false,
+    { bytes: Buffer.alloc(100), isStored: true },
+    { bytes: Buffer.alloc(100), isStored: true },
+  )
+  equal(decompress('lz4', frame, 200).length, 200)
+  throws(() => decompress('lz4', frame, 199), TooLargeError)
 })
 
 test('snappy: raw blocks and the framing of Java are both read', () => {

@@ -296,6 +296,13 @@ test('timestamps too far in the past or the future are refused record by record'
   accept(batchOf({ records: records.slice(1, 4) }), limits)
 })
 
+test('a limit of zero accepts only this very millisecond', () => {
+  const limits = { timestampBeforeMaxMs: 0, timestampAfterMaxMs: 0 }
+  accept(batchOf({ records: [{ timestamp: NOW }] }), limits)
+  refuse(INVALID_TIMESTAMP, batchOf({ records: [{ timestamp: NOW - 1 }] }), limits)
+  refuse(INVALID_TIMESTAMP, batchOf({ records: [{ timestamp: NOW + 1 }] }), limits)
+})
+
 test('a negative limit is none', () => {
   const records = [{ timestamp: 0 }, { timestamp: NOW * 2 }]
   accept(batchOf({ records }), { timestampBeforeMaxMs: -1, timestampAfterMaxMs: -1 })
