@@ -131,11 +131,6 @@ function problemsTogether(explicit: ReadonlyMap<string, string>): Problem[] {
       'process.roles',
       'process.roles names no broker; every process of Flotilla is one: delete the line, or add broker',
     )
-  if (numberOf(text('queued.max.request.bytes')!) > 0) {
-    const bound = numberOf(text('queued.max.request.bytes')!)
-    if (bound < numberOf(text('socket.request.max.bytes')!))
-      say('queued.max.request.bytes', 'queued.max.request.bytes must be larger or equal to socket.request.max.bytes')
-  }
   if (numberOf(text('max.connections.per.ip')!) === 0 && !text('max.connections.per.ip.overrides'))
     say(
       'max.connections.per.ip',

@@ -110,7 +110,7 @@ export const networkKeys: readonly ConfigKey[] = [
   honoured(
     'queued.max.request.bytes',
     long(67_108_864),
-    'Bytes of requests of all connections that may wait or run at once; beyond that the broker stops reading; -1 means no limit.',
+    'Bytes of requests of all connections that may wait or run at once; beyond that the broker reads no further, except to finish one larger request; -1 means no limit.',
     { kafkaDefault: '-1' },
   ),
   honoured(
