@@ -46,7 +46,9 @@ test('every line of real text survives two kills of the broker, byte for byte an
   const bytes = texts.reduce((sum, { content }) => sum + content.length, 0)
   ok(bytes > 20_000_000, `only ${bytes} bytes of text on this machine`)
 
-  const topic = await newTopic({ broker, client: helper, helper }, 'real-data', { partitions: PARTITIONS })
+  // Minified sources have lines of more than a megabyte.
+  const init = { partitions: PARTITIONS, configs: { 'max.message.bytes': '100000000' } }
+  const topic = await newTopic({ broker, client: helper, helper }, 'real-data', init)
   await produceLines(topic, texts, bytes)
   await broker.killAndRestart()
 
