@@ -15,12 +15,13 @@
 //    memtable. Where it has changed, the sync looks for newer WALs and syncs those too, the older first (write-ahead-log.ts).
 // 4. RocksDB deletes a WAL only when its content is in a table file that it has synced, name and manifest included. So a WAL
 //    that is gone when we come to sync it needs no sync.
-import { dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type RocksDB from 'rocksdb'
 import { assert } from '../base/assert.ts'
 import { systemClock, type Clock } from '../base/clock.ts'
 import { UserError } from '../base/user-error.ts'
 import { nodeFiles, type Files } from './files.ts'
+import { InfoLog } from './info-log.ts'
 import { StorageError } from './storage-error.ts'
 import type { CommitOptions, Entry, Range, Store, StoreBatch } from './store.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
@@ -61,12 +62,13 @@ export async function openRocksStore(path: string, options: RocksOptions = {}): 
   } catch (error) {
     throw explainOpenFailure(path, error)
   }
-  await removeOldInfoLogs(path, files)
+  const infoLog = new InfoLog(path, files)
+  await infoLog.removeOld()
   await files.syncFolder(dirname(path))
   const currentNumber = async (): Promise<number> => (await database.currentWalFile()).number
   const version = (): Promise<string | undefined> => database.getProperty('rocksdb.current-super-version-number')
   const log = await WriteAheadLog.open({ folder: path, files, currentNumber, version })
-  return new RocksStore(database, log, clock, writeBufferBytes)
+  return new RocksStore(database, log, infoLog, clock, writeBufferBytes)
 }
 
 const SLACK_BYTES = 1024 * 1024
@@ -121,6 +123,7 @@ type Commit = {
 class RocksStore implements Store {
   readonly #database: RocksDB
   readonly #log: WriteAheadLog
+  readonly #infoLog: InfoLog
   readonly #clock: Clock
   readonly #writeBufferBytes: number
   // Not written yet. Its bound is what callers have in flight: they wait for their commits.
@@ -135,9 +138,10 @@ class RocksStore implements Store {
   #failure: StorageError | null = null
   #closing: Promise<void> | null = null
 
-  constructor(database: RocksDB, log: WriteAheadLog, clock: Clock, writeBufferBytes: number) {
+  constructor(database: RocksDB, log: WriteAheadLog, infoLog: InfoLog, clock: Clock, writeBufferBytes: number) {
     this.#database = database
     this.#log = log
+    this.#infoLog = infoLog
     this.#clock = clock
     this.#writeBufferBytes = writeBufferBytes
   }
@@ -286,6 +290,7 @@ class RocksStore implements Store {
   async #flush(): Promise<void> {
     try {
       await this.#database.flush()
+      await this.#infoLog.trim()
     } catch (error) {
       this.#fail('flush', error, [])
     }
@@ -371,10 +376,4 @@ function explainOpenFailure(path: string, error: unknown): Error {
     return new UserError(message, 'Stop that process, or start this one with another data directory.', { cause: error })
   }
   return new StorageError(`the database ${path} cannot be opened: ${reason}`, { cause: error })
-}
-
-// RocksDB starts a new info log with every opening and keeps a thousand old ones. The last two are enough to look back.
-async function removeOldInfoLogs(path: string, files: Files): Promise<void> {
-  const old = (await files.list(path)).filter(name => name.startsWith('LOG.old.')).sort()
-  for (const name of old.slice(0, -2)) await files.unlink(join(path, name))
 }
