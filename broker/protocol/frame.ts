@@ -29,6 +29,11 @@ export class FrameReader {
     return this.#filled
   }
 
+  /** Bytes that the frame that has begun still lacks; 0 between two frames. */
+  get missingBytes(): number {
+    return this.#frame === undefined ? 0 : this.#frameBytes - this.#filled
+  }
+
   /** Takes what arrived; calls `onFrame` for each frame that is complete. Throws FrameError: then the connection is lost. */
   push(chunk: Buffer): void {
     let at = 0

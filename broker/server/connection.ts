@@ -5,13 +5,15 @@
 //   (it runs one request of a connection at a time), and it bounds what one connection can hold.
 // - It is not read while it has too many requests or bytes waiting, while the broker's bound on request bytes is reached,
 //   or while its own answers pile up unsent: the peer then feels TCP's back-pressure.
-// - When partial frames alone fill most of the broker's bound, waiting would last for ever: the owner closes the largest.
+// - When the broker's bound is reached in the middle of a request, that is read to its end as far as request-memory.ts has room; who
+//   has a seat there and does not use it is closed by the owner (listener.ts).
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Socket } from '../base/transport.ts'
 import type { Call, ConnectionInfo } from '../api/handler.ts'
 import { FrameError, FrameReader } from '../protocol/frame.ts'
 import type { MemoryBound } from './memory-bound.ts'
+import type { RequestMemory, Seat } from './request-memory.ts'
 
 /** What a connection does with a frame: chunks to send, null for no answer; a throw closes the connection. */
 export type Dispatch = (
@@ -36,7 +38,7 @@ export type ConnectionShared = {
   readonly log: Logger
   readonly dispatch: Dispatch
   readonly limits: ConnectionLimits
-  readonly requestBytes: MemoryBound
+  readonly requestBytes: RequestMemory
   readonly responseBytes: MemoryBound
 }
 
@@ -63,6 +65,9 @@ export class Connection implements ConnectionInfo {
   readonly #inFlight: Slot[] = []
   #runsOther = false
   #heldBytes = 0
+  /** Leave to read the rest of a request although the bound is reached. */
+  #seat: Seat | null = null
+  #seatedAtMs = 0
   #unsentBytes = 0
   #isPaused = false
   #isClosed = false
@@ -99,7 +104,12 @@ export class Connection implements ConnectionInfo {
 
   /** Milliseconds since the last byte in or out; 0 while a request is running. */
   idleMs(): number {
-    return this.#inFlight.length > 0 ? 0 : this.#shared.clock.monotonic() - this.#lastActiveMs
+    return this.#inFlight.length > 0 ? 0 : this.silentMs()
+  }
+
+  /** Milliseconds since the last byte in or out. */
+  silentMs(): number {
+    return this.#shared.clock.monotonic() - this.#lastActiveMs
   }
 
   /** Milliseconds for which the peer has not taken answers that wait for it; 0 when none wait. */
@@ -110,6 +120,11 @@ export class Connection implements ConnectionInfo {
 
   get partialBytes(): number {
     return this.#reader.partialBytes
+  }
+
+  /** Milliseconds for which the peer has been allowed to finish a request although the bound is reached; 0 when it is not. */
+  finishingMs(): number {
+    return this.#seat === null ? 0 : this.#shared.clock.monotonic() - this.#seatedAtMs
   }
 
   close(reason: string): void {
@@ -137,15 +152,17 @@ export class Connection implements ConnectionInfo {
       this.#socket.destroy()
       return
     }
-    let held = this.#reader.partialBytes - before
+    const partial = this.#reader.partialBytes - before
+    let held = partial
     for (let i = waitingBefore; i < this.#waiting.length; i++) held += this.#waiting[i]!.length
-    this.#hold(held)
+    this.#hold(held, partial)
+    if (this.#waiting.length > waitingBefore) this.#leaveSeat(true)
     this.#pump()
   }
 
-  #hold(bytes: number): void {
+  #hold(bytes: number, ofUnfinished = 0): void {
     this.#heldBytes += bytes
-    this.#shared.requestBytes.add(bytes)
+    this.#shared.requestBytes.add(bytes, ofUnfinished)
   }
 
   /** Starts what may start and decides whether to go on reading. Re-entrant calls (an answer that is ready at once) are flat. */
@@ -247,17 +264,38 @@ export class Connection implements ConnectionInfo {
 
   #throttleReading(): void {
     if (this.#isClosed) return
-    const { limits, requestBytes } = this.#shared
-    const waiting = this.#waiting.length - this.#waitingAt
-    const ownFull =
-      waiting + this.#inFlight.length >= limits.maxInFlight ||
-      (waiting > 0 && this.#heldBytes > limits.maxInFlightBytes)
-    const pause = ownFull || requestBytes.isFull
-    if (pause && !ownFull) requestBytes.whenRoom(this.#onRoom)
+    const pause = this.#mustPause()
     if (pause === this.#isPaused) return
     this.#isPaused = pause
     if (pause) this.#socket.pause()
     else this.#socket.resume()
+  }
+
+  #mustPause(): boolean {
+    const { limits, requestBytes } = this.#shared
+    const waiting = this.#waiting.length - this.#waitingAt
+    if (
+      waiting + this.#inFlight.length >= limits.maxInFlight ||
+      (waiting > 0 && this.#heldBytes > limits.maxInFlightBytes)
+    ) {
+      this.#leaveSeat(false)
+      return true
+    }
+    if (!requestBytes.isFull || this.#seat !== null) return false
+    const { missingBytes } = this.#reader
+    if (missingBytes > 0) {
+      this.#seat = requestBytes.enter(missingBytes, this.#onRoom)
+      this.#seatedAtMs = this.#shared.clock.monotonic()
+      if (this.#seat !== null) return false
+    }
+    requestBytes.whenRoom(this.#onRoom)
+    return true
+  }
+
+  #leaveSeat(isFinished: boolean): void {
+    const seat = this.#seat
+    this.#seat = null
+    seat?.leave(isFinished)
   }
 
   #onClose(cause: Error | undefined): void {
@@ -267,9 +305,10 @@ export class Connection implements ConnectionInfo {
     log.debug({ connection: this.id, peer: this.remoteAddress, cause: cause?.message }, 'connection ended')
     requestBytes.forget(this.#onRoom)
     responseBytes.forget(this.#onRoom)
+    this.#leaveSeat(false)
     this.#countUnsent()
     for (const slot of this.#inFlight) responseBytes.add(-slot.reservedBytes)
-    this.#hold(-this.#heldBytes)
+    this.#hold(-this.#heldBytes, -this.#reader.partialBytes)
     this.#inFlight.length = this.#waiting.length = this.#waitingAt = 0
     this.#abort.abort()
     this.#onClosed(this)

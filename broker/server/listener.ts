@@ -1,8 +1,8 @@
 // A listener: accepts connections within the limits, closes those that idle or stall, and ends them all when the broker stops.
 // - Over `max.connections` or `max.connections.per.ip` a new connection is closed at once (Kafka delays accepting for the first).
 // - `connections.max.idle.ms`: closed when nothing was sent or asked for so long.
-// - A peer that leaves its answers unread while the bound on answers is reached, and one whose unfinished request takes up the
-//   bound on requests, is closed: they would stop everybody else.
+// - A peer that leaves its answers unread while the bound on answers is reached, and one that may finish its request while the bound
+//   on requests is reached and does not, is closed: they would stop everybody else.
 import type { Timer } from '../base/clock.ts'
 import type { Address, Listening, Socket, Transport } from '../base/transport.ts'
 import type { ConnectionShared } from './connection.ts'
@@ -18,6 +18,7 @@ export type ListenerLimits = {
 
 const SWEEP_MS = 1_000
 const STALL_MS = 10_000
+const SILENT_MS = 2_000
 
 /** All connections of a broker, whatever listener they came in on; the limits are the broker's. */
 export class Connections {
@@ -26,12 +27,16 @@ export class Connections {
   readonly #open = new Set<Connection>()
   readonly #perIp = new Map<string, number>()
   #sweep: Timer
+  // Since when unfinished requests fill the memory for requests and none of them gets finished.
+  #progressAtMs: number
+  #finished = 0
   #accepted = 0
   #refusalsLogged = 0
 
   constructor(shared: ConnectionShared, limits: ListenerLimits) {
     this.#shared = shared
     this.#limits = limits
+    this.#progressAtMs = shared.clock.monotonic()
     this.#sweep = shared.clock.after(SWEEP_MS, () => this.#onSweep())
   }
 
@@ -83,20 +88,24 @@ export class Connections {
 
   #onSweep(): void {
     const { maxIdleMs } = this.#limits
-    const { requestBytes, responseBytes } = this.#shared
-    let partialBytes = 0
-    let largest: Connection | undefined
+    const { clock, requestBytes, responseBytes } = this.#shared
+    if (!requestBytes.isFull || requestBytes.finished !== this.#finished) this.#progressAtMs = clock.monotonic()
+    this.#finished = requestBytes.finished
     for (const connection of this.#open) {
-      partialBytes += connection.partialBytes
-      if (connection.partialBytes > (largest?.partialBytes ?? 0)) largest = connection
       if (maxIdleMs >= 0 && connection.idleMs() > maxIdleMs)
         connection.close('idle longer than connections.max.idle.ms')
       else if (connection.stalledMs() > STALL_MS && responseBytes.isFull) connection.close('its answers are not read')
+      else if (requestBytes.isFull && this.#isObstacle(connection))
+        connection.close('its unfinished request keeps others from finishing theirs')
     }
-    if (requestBytes.isFull && partialBytes > requestBytes.limitBytes / 2) {
-      largest?.close('unfinished requests fill the memory for requests')
-    }
-    this.#sweep = this.#shared.clock.after(SWEEP_MS, () => this.#onSweep())
+    this.#sweep = clock.after(SWEEP_MS, () => this.#onSweep())
+  }
+
+  /** It may finish its request although the bound is reached, and does not send; or it sends so little that nobody gets to finish. */
+  #isObstacle(connection: Connection): boolean {
+    const finishingMs = connection.finishingMs()
+    if (finishingMs > SILENT_MS && connection.silentMs() > SILENT_MS) return true
+    return finishingMs > STALL_MS && this.#shared.clock.monotonic() - this.#progressAtMs > STALL_MS
   }
 }
 

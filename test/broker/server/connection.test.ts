@@ -1,11 +1,13 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'vitest'
-import { systemClock } from '../../../broker/base/clock.ts'
+import { systemClock, type Clock } from '../../../broker/base/clock.ts'
 import { silentLogger } from '../../../broker/base/log.ts'
 import type { Socket, SocketEvents } from '../../../broker/base/transport.ts'
 import { Connection, type ConnectionShared, type Dispatch } from '../../../broker/server/connection.ts'
 import { Connections } from '../../../broker/server/listener.ts'
 import { MemoryBound } from '../../../broker/server/memory-bound.ts'
+import { RequestMemory } from '../../../broker/server/request-memory.ts'
+import { manualClock } from '../../manual-clock.ts'
 
 const PRODUCE = 0
 const FETCH = 1
@@ -59,7 +61,9 @@ function request(apiKey: number, name: string): Buffer {
 const nameOf = (frame: Buffer) => frame.toString('utf8', 8)
 
 /** A connection whose requests are answered when the test says so. */
-function connect(change: Partial<ConnectionShared['limits']> & { requestBytes?: number; responseBytes?: number } = {}) {
+function connect(
+  change: Partial<ConnectionShared['limits']> & { requestBytes?: number; responseBytes?: number; clock?: Clock } = {},
+) {
   const socket = new FakeSocket()
   const started: string[] = []
   const answers = new Map<string, (answer: readonly Buffer[] | null) => void>()
@@ -75,11 +79,11 @@ function connect(change: Partial<ConnectionShared['limits']> & { requestBytes?: 
     return new Promise(resolve => answers.set(name, resolve))
   }
   const shared: ConnectionShared = {
-    clock: systemClock,
+    clock: change.clock ?? systemClock,
     log: silentLogger,
     dispatch,
     limits: { maxFrameBytes: 1e6, maxInFlight: 4, maxInFlightBytes: 1e6, maxUnsentBytes: 100, ...change },
-    requestBytes: new MemoryBound(change.requestBytes ?? 1e9),
+    requestBytes: new RequestMemory(change.requestBytes ?? 1e9, 0),
     responseBytes: new MemoryBound(change.responseBytes ?? 1e9),
   }
   let closed = 0
@@ -203,6 +207,34 @@ test('ending waits for what runs, and starts nothing more', async () => {
   deepEqual(started, ['a'])
   deepEqual(socket.written, ['a'])
   equal(socket.isEnded, true)
+})
+
+test('when parts of requests fill the memory, one after the other is finished, and who does not send is closed', async () => {
+  const clock = manualClock()
+  const { shared, started } = connect({ requestBytes: 70, clock })
+  const limits = { maxConnections: 9, maxConnectionsPerIp: 9, maxConnectionsPerIpOverrides: new Map(), maxIdleMs: -1 }
+  const connections = new Connections(shared, limits)
+  const begin = (name: string) => {
+    const socket = new FakeSocket()
+    connections.accept(socket, 'PLAINTEXT')
+    const frame = request(PRODUCE, name.padEnd(50))
+    socket.events.data(frame.subarray(0, 40))
+    return { socket, sendRest: () => socket.events.data(frame.subarray(40)) }
+  }
+  const a = begin('now a')
+  const silent = begin('silent')
+  const b = begin('now b')
+  a.socket.events.data(Buffer.alloc(0))
+  deepEqual([a.socket.isPaused, silent.socket.isPaused, b.socket.isPaused], [true, false, true])
+  clock.advance(4_000)
+  equal(silent.socket.isDestroyed, true)
+  deepEqual([a.socket.isPaused, b.socket.isPaused], [true, false])
+  b.sendRest()
+  equal(a.socket.isPaused, false)
+  a.sendRest()
+  deepEqual(started, ['now b'.padEnd(50), 'now a'.padEnd(50)])
+  equal(shared.requestBytes.usedBytes, 0)
+  connections.destroy()
 })
 
 test('connections over the limit, in all or of one address, are closed at once', () => {
