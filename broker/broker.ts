@@ -32,6 +32,7 @@ import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { Connections } from './server/listener.ts'
 import { MemoryBound } from './server/memory-bound.ts'
+import { RequestMemory } from './server/request-memory.ts'
 import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
 import { nodeFiles, type Files } from './storage/files.ts'
 import { defaultLogLimits, LogDirectory, type LogLimits } from './storage/log-directory.ts'
@@ -157,7 +158,11 @@ async function openListeners(
     const listening = await transport
       .listen({ host: host === '' ? '::' : host, port }, socket => accept(socket, name))
       .catch((cause: unknown) => Promise.reject(cannotListen(name, host, port, cause)))
-    onStop(() => listening.close())
+    onStop(() => {
+      // Listening ends only when the last connection has: a start that fails must not wait for those it has not answered.
+      for (const [socket] of held) socket.destroy()
+      return listening.close()
+    })
     ports.push(listening.port)
   }
   return {
@@ -255,7 +260,7 @@ async function serve(
       maxInFlightBytes: config.connectionMaxRequestBytes,
       maxUnsentBytes: config.connectionMaxUnsentBytes,
     },
-    requestBytes: new MemoryBound(config.queuedMaxRequestBytes),
+    requestBytes: new RequestMemory(config.queuedMaxRequestBytes, config.queuedMaxRequestBytes / 4),
     responseBytes: new MemoryBound(config.responseMaxBytes),
   }
   const connections = new Connections(shared, {
