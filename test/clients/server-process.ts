@@ -1,7 +1,7 @@
 // A server as a child process: its output goes to a file, it counts as started when a condition holds, and it is ended by
 // its own id. Knows nothing of Kafka or Flotilla; those are apache-kafka.ts and flotilla.ts.
 import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, existsSync, openSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -30,7 +30,8 @@ export type ServerCommand = {
 /** Starts a server and waits until it is ready. Rejects with the end of its output when it exits first or takes too long. */
 export async function startServer(options: ServerCommand): Promise<ServerProcess> {
   const output = openSync(options.logPath, 'a')
-  const child = spawn(options.command, options.args, {
+  const [command, ...args] = endingWithThisProcess([options.command, ...options.args])
+  const child = spawn(command!, args, {
     stdio: ['ignore', output, output],
     env: options.env ?? process.env,
     cwd: options.cwd,
@@ -63,6 +64,14 @@ export async function startServer(options: ServerCommand): Promise<ServerProcess
     await Promise.race([sleep(50), exited])
   }
   return { pid: child.pid!, logPath: options.logPath, stop: () => end('SIGTERM'), kill: () => end('SIGKILL') }
+}
+
+// Where the kernel can do it, a server ends when the process that started it does, however that ends: a benchmark that is
+// interrupted, a test worker that is killed. setpriv becomes the command, so the process id is the server's own.
+const SETPRIV = '/usr/bin/setpriv'
+
+function endingWithThisProcess(argv: readonly string[]): readonly string[] {
+  return existsSync(SETPRIV) ? [SETPRIV, '--pdeathsig', 'KILL', ...argv] : argv
 }
 
 /**
