@@ -12,6 +12,7 @@ import { UserError } from '../base/user-error.ts'
 import { randomUuid, type Uuid } from '../base/uuid.ts'
 import type { Files } from './files.ts'
 import { LOCK_FILE, lockFolder, type FolderLock } from './folder-lock.ts'
+import { StorageError } from './storage-error.ts'
 
 export type DataDirectoryOptions = {
   readonly files: Files
@@ -65,7 +66,7 @@ export async function openDataDirectory(path: string, options: DataDirectoryOpti
     return new OpenDirectory(path, owner, isCleanStart, held, files)
   } catch (error) {
     held.release()
-    throw error
+    throw error instanceof StorageError ? unusable(path, error) : error
   }
 }
 
@@ -235,9 +236,10 @@ function otherOwner(path: string, what: string, found: string | number, expected
 
 function unusable(path: string, error: unknown): UserError {
   const reason = error instanceof Error ? error.message : String(error)
-  return new UserError(
-    `The data directory ${path} cannot be used: ${reason}.`,
-    'The user of this process must be able to read and write it.',
-    { cause: error },
-  )
+  const code = error instanceof StorageError ? error.code : undefined
+  const fix =
+    code === 'ENOSPC' || code === 'EDQUOT'
+      ? 'Make room on its file system.'
+      : 'The user of this process must be able to read and write it.'
+  return new UserError(`The data directory ${path} cannot be used: ${reason}.`, fix, { cause: error })
 }

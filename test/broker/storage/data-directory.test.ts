@@ -12,7 +12,7 @@ import { UserError } from '../../../broker/base/user-error.ts'
 import { uuidBytes } from '../../../broker/base/uuid.ts'
 import { openDataDirectory, type DataDirectoryOptions } from '../../../broker/storage/data-directory.ts'
 import { nodeFiles } from '../../../broker/storage/files.ts'
-import { CrashingFiles } from './crashing-files.ts'
+import { CrashingFiles, diskError } from './crashing-files.ts'
 
 const options: DataDirectoryOptions = { files: nodeFiles, random: systemRandom, nodeId: 1 }
 
@@ -212,9 +212,23 @@ test('a path that is a file, or that cannot be used, is refused', async () => {
   }
 })
 
-test.skipIf(process.getuid?.() === 0)('a directory without the right to write is refused', async () => {
-  fs.mkdirSync(path, { mode: 0o555 })
-  await refuses(/cannot be used/)
+test.skipIf(process.getuid?.() === 0)(
+  'a directory without the right to write is refused (root may write it)',
+  async () => {
+    fs.mkdirSync(path, { mode: 0o555 })
+    await refuses(/cannot be used/)
+  },
+)
+
+test('a disk without room for the first files is refused, and the fix is room', async () => {
+  const files = new CrashingFiles()
+  files.fault = (operation, at) => {
+    if (operation === 'write') throw diskError('ENOSPC', operation, at)
+  }
+  const lock = () => Promise.resolve({ release: () => {} })
+  await rejects(openDataDirectory('/data', { ...options, files, lock }), (error: unknown) => {
+    return error instanceof UserError && error.message.includes('ENOSPC') && error.fix.includes('room')
+  })
 })
 
 test('whatever moment the power goes at, the next start finds one directory id or none, never half of one', async () => {
