@@ -260,7 +260,7 @@ async function serve(
       maxInFlightBytes: config.connectionMaxRequestBytes,
       maxUnsentBytes: config.connectionMaxUnsentBytes,
     },
-    requestBytes: new RequestMemory(config.queuedMaxRequestBytes, config.queuedMaxRequestBytes / 4),
+    requestBytes: new RequestMemory(config.queuedMaxRequestBytes),
     responseBytes: new MemoryBound(config.responseMaxBytes),
   }
   const connections = new Connections(shared, {

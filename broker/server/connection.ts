@@ -5,8 +5,8 @@
 //   (it runs one request of a connection at a time), and it bounds what one connection can hold.
 // - It is not read while it has too many requests or bytes waiting, while the broker's bound on request bytes is reached,
 //   or while its own answers pile up unsent: the peer then feels TCP's back-pressure.
-// - When the broker's bound is reached in the middle of a request, that is read to its end as far as request-memory.ts has room; who
-//   has a seat there and does not use it is closed by the owner (listener.ts).
+// - When the broker's bound is reached in the middle of a request, that is read to its end as far as request-memory.ts has seats; who
+//   has one and does not use it is closed by the owner (listener.ts).
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Socket } from '../base/transport.ts'
@@ -281,15 +281,16 @@ export class Connection implements ConnectionInfo {
       this.#leaveSeat(false)
       return true
     }
-    if (!requestBytes.isFull || this.#seat !== null) return false
     const { missingBytes } = this.#reader
-    if (missingBytes > 0) {
-      this.#seat = requestBytes.enter(missingBytes, this.#onRoom)
-      this.#seatedAtMs = this.#shared.clock.monotonic()
-      if (this.#seat !== null) return false
+    if (missingBytes === 0) {
+      if (!requestBytes.isFull) return false
+      requestBytes.whenRoom(this.#onRoom)
+      return true
     }
-    requestBytes.whenRoom(this.#onRoom)
-    return true
+    if (!requestBytes.isReached || this.#seat !== null) return false
+    this.#seat = requestBytes.enter(missingBytes, this.#onRoom)
+    this.#seatedAtMs = this.#shared.clock.monotonic()
+    return this.#seat === null
   }
 
   #leaveSeat(isFinished: boolean): void {

@@ -89,13 +89,13 @@ export class Connections {
   #onSweep(): void {
     const { maxIdleMs } = this.#limits
     const { clock, requestBytes, responseBytes } = this.#shared
-    if (!requestBytes.isFull || requestBytes.finished !== this.#finished) this.#progressAtMs = clock.monotonic()
+    if (!requestBytes.isReached || requestBytes.finished !== this.#finished) this.#progressAtMs = clock.monotonic()
     this.#finished = requestBytes.finished
     for (const connection of this.#open) {
       if (maxIdleMs >= 0 && connection.idleMs() > maxIdleMs)
         connection.close('idle longer than connections.max.idle.ms')
       else if (connection.stalledMs() > STALL_MS && responseBytes.isFull) connection.close('its answers are not read')
-      else if (requestBytes.isFull && this.#isObstacle(connection))
+      else if (requestBytes.isReached && this.#isObstacle(connection))
         connection.close('its unfinished request keeps others from finishing theirs')
     }
     this.#sweep = clock.after(SWEEP_MS, () => this.#onSweep())

@@ -1,11 +1,11 @@
-// The bound on the bytes of all requests that arrive, wait or run. When it is reached nobody begins another request; but connections
-// that each hold a part of one would wait for each other for ever, so there is some room beyond the bound in which requests that
-// have begun are read to their end. One of them at a time may be larger than that room.
-//
-//   0                     limitBytes                         limitBytes + finishingBytes
-//   |-- anybody may send --|-- who has a seat may finish -------|-- one at a time may finish, when nothing else frees memory --
-//
-// Bytes that connections had received when the bound was reached, at most one read of a socket each, come on top.
+// The bound on the bytes of all requests that arrive, wait or run. Complete requests give their memory back by themselves; parts of
+// requests do only when their peers send the rest, so parts alone must never stop anybody for good:
+// - At the bound, who is in the middle of a request is not read; but as long as complete requests take less than half of the bound, some
+//   get a seat: they are read to the end of their request. The seats have room for a quarter of the bound, and there is one seat
+//   beside them for a request of any size. Otherwise connections that each hold a part would wait for each other for ever.
+// - At the bound, who is between two requests may begin one while complete requests take less than half of it: a client with small
+//   requests must not wait for peers that never finish theirs.
+// So at most about one and three quarters of the bound are in use, the largest request, and one read of each connection's socket.
 import { MemoryBound } from './memory-bound.ts'
 
 /** Leave to read the rest of one request although the bound is reached. */
@@ -15,7 +15,7 @@ export type Seat = {
 }
 
 export class RequestMemory extends MemoryBound {
-  readonly #finishingBytes: number
+  readonly #seatBytes: number
   #unfinishedBytes = 0
   #promisedBytes = 0
   #isLargeSeatTaken = false
@@ -24,27 +24,37 @@ export class RequestMemory extends MemoryBound {
   #isCalling = false
   #finished = 0
 
-  constructor(limitBytes: number, finishingBytes: number) {
+  constructor(limitBytes: number) {
     super(limitBytes)
-    this.#finishingBytes = finishingBytes
+    this.#seatBytes = limitBytes / 4
   }
 
-  /** Requests that were finished beyond the bound so far. */
+  /** The bound is reached: who is in the middle of a request needs a seat. */
+  get isReached(): boolean {
+    return this.usedBytes >= this.limitBytes
+  }
+
+  /** Nobody may begin a request: wait with `whenRoom`. */
+  override get isFull(): boolean {
+    return this.isReached && !this.#isHalfFree()
+  }
+
+  /** Requests that were finished on a seat so far. */
   get finished(): number {
     return this.#finished
   }
 
-  /** Adds bytes, or gives them back; `ofUnfinished` of them belong to requests that are not complete yet. */
+  /** Adds bytes, or gives them back; `ofUnfinished` of them belong to requests that are not complete. */
   override add(bytes: number, ofUnfinished = 0): void {
     this.#unfinishedBytes += ofUnfinished
     super.add(bytes)
     if (bytes < 0) this.#call()
   }
 
-  /** Asks for leave to read `restBytes` beyond the bound. Null when there is no room: `run` is then called when asking again is worth it. */
+  /** Asks for a seat to read `restBytes`. Null when there is none: `run` is then called when asking again is worth it. */
   enter(restBytes: number, run: () => void): Seat | null {
-    const isShared = this.#freeBytes() >= restBytes
-    if (!isShared && !this.#isLargeSeatFree()) {
+    const isShared = this.#isHalfFree() && this.#promisedBytes + restBytes <= this.#seatBytes
+    if (!isShared && !this.#maySit(restBytes)) {
       this.#waiting.set(run, restBytes)
       return null
     }
@@ -66,14 +76,12 @@ export class RequestMemory extends MemoryBound {
     this.#waiting.delete(run)
   }
 
-  // What was promised and has arrived counts twice until its request is complete: that errs on the safe side.
-  #freeBytes(): number {
-    return this.limitBytes + this.#finishingBytes - this.usedBytes - this.#promisedBytes
+  #isHalfFree(): boolean {
+    return this.usedBytes - this.#unfinishedBytes < this.limitBytes / 2
   }
 
-  // Complete requests give their memory back by themselves: while they alone reach the bound there is no need for it.
-  #isLargeSeatFree(): boolean {
-    return !this.#isLargeSeatTaken && this.usedBytes - this.#unfinishedBytes < this.limitBytes
+  #maySit(restBytes: number): boolean {
+    return this.#isHalfFree() && (!this.#isLargeSeatTaken || this.#promisedBytes + restBytes <= this.#seatBytes)
   }
 
   // Those who are called may leave at once, because what they waited for has arrived already: this loop takes that up.
@@ -81,8 +89,8 @@ export class RequestMemory extends MemoryBound {
     if (this.#isCalling || this.#waiting.size === 0) return
     this.#isCalling = true
     for (const [run, restBytes] of this.#waiting) {
-      if (this.#freeBytes() <= 0 && !this.#isLargeSeatFree()) break
-      if (this.#freeBytes() < restBytes && !this.#isLargeSeatFree()) continue
+      if (this.isReached && !this.#isHalfFree()) break
+      if (this.isReached && !this.#maySit(restBytes)) continue
       this.#waiting.delete(run)
       run()
     }

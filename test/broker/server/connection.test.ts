@@ -83,7 +83,7 @@ function connect(
     log: silentLogger,
     dispatch,
     limits: { maxFrameBytes: 1e6, maxInFlight: 4, maxInFlightBytes: 1e6, maxUnsentBytes: 100, ...change },
-    requestBytes: new RequestMemory(change.requestBytes ?? 1e9, 0),
+    requestBytes: new RequestMemory(change.requestBytes ?? 1e9),
     responseBytes: new MemoryBound(change.responseBytes ?? 1e9),
   }
   let closed = 0

@@ -6,75 +6,86 @@ const never = (): void => {
   throw new Error('nobody was to be called')
 }
 
-test('beyond the bound as many requests are finished as fit; what does not fit waits and is called in its turn', () => {
-  const memory = new RequestMemory(100, 10)
-  memory.add(100, 100)
+/** A memory of 100 bytes whose bound is reached by parts of requests. */
+function fullOfParts(complete = 0): RequestMemory {
+  const memory = new RequestMemory(100)
+  memory.add(120 + complete, 120)
+  return memory
+}
+
+test('parts of requests keep nobody from beginning one; complete requests do', () => {
+  const memory = fullOfParts()
+  equal(memory.isReached, true)
+  equal(memory.isFull, false)
+  memory.add(50)
+  equal(memory.isFull, true)
+  let calls = 0
+  memory.whenRoom(() => calls++)
+  memory.add(-1)
+  equal(calls, 1)
+})
+
+test('complete requests alone may use all of the bound', () => {
+  const memory = new RequestMemory(100)
+  memory.add(99)
+  equal(memory.isFull, false)
+  memory.add(1)
+  equal(memory.isFull, true)
+})
+
+test('as many requests are finished as fit the seats, and one of any size; who finds no seat is called in turn', () => {
+  const memory = fullOfParts()
   const called: string[] = []
-  const first = memory.enter(6, never)!
-  const large = memory.enter(50, never)!
+  const first = memory.enter(20, never)!
+  const large = memory.enter(1000, never)!
   for (const [name, restBytes] of [
-    ['a', 5],
-    ['b', 6],
+    ['a', 15],
+    ['b', 1000],
+    ['c', 10],
   ] as const)
     equal(
       memory.enter(restBytes, () => called.push(name)),
       null,
     )
-  notEqual(memory.enter(4, never), null)
+  notEqual(memory.enter(5, never), null)
   first.leave(true)
-  deepEqual(called, ['a', 'b'])
+  deepEqual(called, ['a', 'c'])
   large.leave(false)
+  deepEqual(called, ['a', 'c', 'b'])
   equal(memory.finished, 1)
 })
 
-test('what was finished and still runs takes the room: nothing grows with the time a commit takes', () => {
-  const memory = new RequestMemory(100, 10)
-  memory.add(100, 40)
-  const called: string[] = []
-  for (let i = 0; i < 2; i++) {
-    const seat = memory.enter(5, never)!
-    memory.add(5, -5)
-    seat.leave(true)
-  }
-  equal(memory.enter(30, () => called.push('again')) !== null, true)
-  equal(
-    memory.enter(5, () => called.push('again')),
-    null,
-  )
-  memory.add(-20)
-  deepEqual(called, ['again'])
-})
-
-test('one request of any size is finished at a time while complete requests do not reach the bound', () => {
-  const memory = new RequestMemory(100, 10)
-  memory.add(150, 150)
-  const seat = memory.enter(1000, never)
-  notEqual(seat, null)
+test('nobody gets a seat while complete requests take half: what is finished does not grow with the time a commit takes', () => {
+  const memory = fullOfParts(40)
+  const seat = memory.enter(10, never)!
+  memory.add(10, -20)
+  seat.leave(true)
   let calls = 0
   equal(
-    memory.enter(1000, () => calls++),
+    memory.enter(10, () => calls++),
     null,
   )
-  seat!.leave(false)
+  memory.add(-40)
   equal(calls, 1)
 })
 
-test('while complete requests fill the memory, those that have begun wait for them', () => {
-  const memory = new RequestMemory(100, 10)
-  memory.add(130, 20)
+test('who waits in the middle of a request is called when the bound is not reached any more', () => {
+  const memory = fullOfParts(100)
   let calls = 0
   equal(
-    memory.enter(5, () => calls++),
+    memory.enter(30, () => calls++),
     null,
   )
-  memory.add(-20)
+  memory.add(-30, -30)
+  equal(calls, 0)
+  memory.add(-95, -90)
   equal(calls, 1)
 })
 
 test('who is gone is not called', () => {
-  const memory = new RequestMemory(100, 0)
-  memory.add(120, 20)
+  const memory = fullOfParts(100)
   memory.enter(5, never)
+  memory.whenRoom(never)
   memory.forget(never)
-  memory.add(-120, -20)
+  memory.add(-220, -120)
 })
