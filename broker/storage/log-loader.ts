@@ -120,6 +120,8 @@ async function makeDurable(
   for (const fileId of unsyncedStaging) {
     await parts.pool.use(parts.staging.pathOf(fileId), 'write', file => file.datasync())
   }
+  // A process that was killed may have made files whose names nobody synced.
+  for (const folder of [parts.folders.segments, parts.folders.staging]) await parts.files.syncFolder(folder)
   const dirty = cores.filter(core => !core.isStoredClean && core.error === null)
   for (let start = 0; start < dirty.length; start += CLEAN_PER_COMMIT) {
     const batch = parts.store.batch()

@@ -56,7 +56,7 @@ class World {
   readonly power = new Power()
   readonly files = new CrashingFiles(this.power)
   readonly disk = new CrashingStoreDisk(this.power)
-  readonly clock: ManualClock = manualClock()
+  clock: ManualClock = manualClock()
   readonly ledgers = new Map<number, Ledger>()
   readonly #random: () => number
   readonly #cacheBytes: number
@@ -83,6 +83,10 @@ class World {
 
   async open(isCleanStart: boolean): Promise<void> {
     this.store = await this.disk.open()
+    await this.#openLogs(isCleanStart)
+  }
+
+  async #openLogs(isCleanStart: boolean): Promise<void> {
     const { store, files, clock } = this
     const limits = { producerIdExpirationMs: Infinity, cacheBytes: this.#cacheBytes }
     this.logs = await openDirectory({ store, files, clock, isCleanStart, limits })
@@ -136,6 +140,7 @@ class World {
     else if (choice < 92) await this.#passTime()
     else if (choice < 94) await this.#remove(partition, log, ledger)
     else if (choice < 95) await this.#reopen()
+    else if (choice < 97) await this.#die()
     else await settled()
     if (!this.power.isOff) this.note()
   }
@@ -266,6 +271,18 @@ class World {
       await removed
       this.ledgers.delete(partition)
     }
+  }
+
+  // The process is killed, but not the machine: what it wrote is in memory still, synced or not.
+  async #die(): Promise<void> {
+    await settled()
+    // Its timers die with it.
+    this.clock = manualClock(this.clock.now())
+    await this.#openLogs(false)
+    // What the next one takes over counts, so it must be on the disk.
+    for (const log of this.logs.logs()) equal(log.syncedOffset, log.endOffset)
+    this.note()
+    await this.check()
   }
 
   async #reopen(): Promise<void> {

@@ -34,6 +34,33 @@ async function machine(cacheBytes = 1e6): Promise<{
   return { files, logs, log, crash }
 }
 
+test('what a killed process left in memory is on the disk before the next one counts it', async () => {
+  for (const [name, size] of [
+    ['in a segment file', 2000],
+    ['in a staging file', 400],
+    ['in the store', 10],
+  ] as const) {
+    const power = new Power()
+    const files = new CrashingFiles(power)
+    const disk = new CrashingStoreDisk(power)
+    await files.makeFolder(DATA)
+    await files.syncFolder('/')
+    const store = await disk.open()
+    const killed = (await openDirectory({ store, files })).create(TOPIC, 0, 'orders', { ...CONFIG, flushMessages: -1 })
+    for (let seed = 0; seed < 3; seed++) await append(killed, batchOf(size, seed))
+    equal(killed.syncedOffset, 0)
+    const next = (await openDirectory({ store, files })).log(TOPIC, 0)!
+    equal(next.syncedOffset, 3, name)
+    power.cut()
+    files.crash()
+    await disk.crash()
+    power.restore()
+    const last = (await openDirectory({ store: await disk.open(), files })).log(TOPIC, 0)!
+    equal(last.endOffset, 3, name)
+    equal((await readAll(last)).length, 3, name)
+  }
+})
+
 /** Flips a bit on the disk. */
 async function rot(files: CrashingFiles, path: string, position: number): Promise<void> {
   const file = await files.open(path, 'write')
@@ -150,4 +177,30 @@ test('relaxed appends that reached the disk survive, and count from then on', as
   const again = await crash()
   ok(again.endOffset >= 4 && again.endOffset <= 8)
   equal(again.syncedOffset, again.endOffset)
+})
+
+test('after a crash nothing is written behind what an unfinished commit left in a file', async () => {
+  const { files, log, crash } = await machine()
+  await append(log, batchOf(2000, 1))
+  const [name] = await files.list(`${DATA}/segments`)
+  const file = await files.open(`${DATA}/segments/${name}`, 'write')
+  const { length } = await files.readWhole(file.path)
+  await file.write([Buffer.alloc(500, 'left over')], length)
+  await file.datasync()
+  const again = await crash()
+  const batch = batchOf(2000, 2)
+  await append(again, batch)
+  ok((await readAll(again))[1]!.equals(batch))
+  ok((await files.readWhole(file.path)).subarray(length).equals(Buffer.alloc(500, 'left over')))
+  equal((await files.list(`${DATA}/segments`)).length, 2)
+})
+
+test('a log start among records that nobody synced survives with them', async () => {
+  const { log, crash } = await machine()
+  log.configure({ ...CONFIG, flushMessages: -1 })
+  for (let seed = 0; seed < 4; seed++) await append(log, batchOf(400, seed))
+  equal(await log.deleteRecordsBefore(2), 2)
+  const again = await crash()
+  deepEqual([again.isOffline, again.logStartOffset], [false, 2])
+  deepEqual(offsetsOf(await readAll(again)).slice(0, 1), [2])
 })
