@@ -62,13 +62,18 @@ export async function openRocksStore(path: string, options: RocksOptions = {}): 
   } catch (error) {
     throw explainOpenFailure(path, error)
   }
-  const infoLog = new InfoLog(path, files)
-  await infoLog.removeOld()
-  await files.syncFolder(dirname(path))
-  const currentNumber = async (): Promise<number> => (await database.currentWalFile()).number
-  const version = (): Promise<string | undefined> => database.getProperty('rocksdb.current-super-version-number')
-  const log = await WriteAheadLog.open({ folder: path, files, currentNumber, version })
-  return new RocksStore(database, log, infoLog, clock, writeBufferBytes)
+  try {
+    const infoLog = new InfoLog(path, files)
+    await infoLog.removeOld()
+    await files.syncFolder(dirname(path))
+    const currentNumber = async (): Promise<number> => (await database.currentWalFile()).number
+    const version = (): Promise<string | undefined> => database.getProperty('rocksdb.current-super-version-number')
+    const log = await WriteAheadLog.open({ folder: path, files, currentNumber, version })
+    return new RocksStore(database, log, infoLog, clock, writeBufferBytes)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
 }
 
 const SLACK_BYTES = 1024 * 1024

@@ -105,6 +105,13 @@ test('a sync that fails is not tried again: the store has failed, for every late
   await again.close()
 })
 
+test('a store that cannot be synced does not open, and leaves the folder free', async () => {
+  const files = breakableFiles()
+  files.isBroken = true
+  await rejects(openRocksStore(join(folder, 'store'), { files }), StorageError)
+  await (await openRocksStore(join(folder, 'store'))).close()
+})
+
 test('commits that wait together share one sync', async () => {
   const files = breakableFiles()
   const store = await openRocksStore(join(folder, 'store'), { files })
