@@ -1,6 +1,6 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --single-threaded-gc
 // `flotilla`: says so when Node is too old, else hands over to local/command-line.ts. Everything is imported only after that
-// check, so that an old Node gets as far as the message.
+// check, so that an old Node gets as far as the message. One thread for garbage collection: docs/decisions/0004.
 import process from 'node:process'
 
 const OLDEST_NODE = 24

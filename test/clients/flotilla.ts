@@ -38,7 +38,8 @@ export async function startFlotilla(options: FlotillaOptions): Promise<Flotilla>
   const cli = fileURLToPath(new URL('../../cli.ts', import.meta.url))
   const process = await startServer({
     command: nodeBinary(),
-    args: [cli, 'broker', '--config', configPath, '--data', join(options.dataDir, 'data')],
+    // As the command's first line has it.
+    args: ['--single-threaded-gc', cli, 'broker', '--config', configPath, '--data', join(options.dataDir, 'data')],
     env: environment(),
     logPath: join(options.dataDir, 'flotilla.log'),
     isReady: () => answersMetadata({ host, port }),
