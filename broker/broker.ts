@@ -215,6 +215,7 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
   const logConfig = topicConfig(METADATA_LOG_CONFIGS, config)
   const metadataLog = existing ?? logs.create(METADATA_TOPIC_ID, 0, METADATA_TOPIC, logConfig)
   metadataLog.configure(logConfig)
+  metadataLog.usesReserve = true
   const hasEmptyLog = metadataLog.endOffset === 0
   const election = fileElection(join(directory.path, 'election'), { clock, random })
   const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch'))

@@ -36,6 +36,8 @@ export class PartitionLog {
   readonly partition: number
   readonly leaderEpochs: LeaderEpochs
   readonly producers: ProducerState
+  /** Appends also when only the reserve of the disk is left: the metadata log, without which nobody could delete a topic. */
+  usesReserve = false
   readonly #core: LogCore
   readonly #parts: LogParts
 
@@ -202,7 +204,7 @@ export class PartitionLog {
   }
 
   #refusal(sizeBytes: number): StorageError | null {
-    const failure = this.#failure() ?? this.#parts.reserveError()
+    const failure = this.#failure() ?? (this.usesReserve ? null : this.#parts.reserveError())
     if (failure !== null) return failure
     if (this.#core.isRemoved) return new StorageError(`${this.#core.name} was removed`)
     if (this.#parts.writer.hasRoomFor(sizeBytes)) return null
