@@ -9,11 +9,12 @@ import { apis } from '../../broker/api/index.ts'
 import { BrokerConnection } from '../../broker/client/connection.ts'
 import { encodeRequest } from '../../broker/protocol/header.ts'
 import { ApiVersions } from '../../broker/protocol/messages/api-versions.ts'
-import { below, chanceFrom, pick, randomMessage } from '../protocol/random-values.ts'
+import { below, pick, randomMessage } from '../protocol/random-values.ts'
+import { seededNumbers } from '../seeded.ts'
 import { startTestBroker, type TestBroker } from './in-process.ts'
 
 const seed = Number(process.env.FLOTILLA_SEED ?? Date.now() % 1_000_000)
-const chance = chanceFrom(seed)
+const chance = seededNumbers(seed)
 const faults: string[] = []
 const log: Logger = {
   debug: () => {},

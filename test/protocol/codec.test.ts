@@ -8,7 +8,8 @@ import { ProtocolError } from '../../broker/protocol/reader.ts'
 import type { Api } from '../../broker/protocol/schema.ts'
 import { Writer } from '../../broker/protocol/writer.ts'
 import { interpretDecode, interpretEncode } from './interpreter.ts'
-import { below, chanceFrom, randomMessage, type Chance } from './random-values.ts'
+import { below, randomMessage, type Chance } from './random-values.ts'
+import { seededNumbers } from '../seeded.ts'
 
 type Direction = 'request' | 'response'
 
@@ -90,7 +91,7 @@ function eachMessage(
     const [oldest, latest] = api.versions
     for (let version = oldest; version <= latest; version++) {
       for (const direction of ['request', 'response'] as const) {
-        const chance = chanceFrom(seed + api.key * 1000 + version * 10 + (direction === 'request' ? 0 : 1))
+        const chance = seededNumbers(seed + api.key * 1000 + version * 10 + (direction === 'request' ? 0 : 1))
         for (let i = 0; i < times; i++)
           check(api, direction, version, chance, `${api.name} ${direction} v${version}, FLOTILLA_SEED=${seed}`)
       }

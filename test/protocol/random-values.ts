@@ -9,18 +9,8 @@ import {
   type Type,
 } from '../../broker/protocol/schema.ts'
 
-/** Chance from a seed (mulberry32): numbers in [0, 1). */
+/** Numbers in [0, 1): `seededNumbers` of test/seeded.ts. */
 export type Chance = () => number
-
-export function chanceFrom(seed: number): Chance {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** A whole number in [0, bound). */
 export function below(chance: Chance, bound: number): number {
