@@ -38,6 +38,12 @@ const MAX_MESSAGE_BYTES = 1_048_588
 const LARGEST_VALUE = MAX_MESSAGE_BYTES - 72
 
 export function recordChecks(suite: Suite): void {
+  contentChecks(suite)
+  sizeChecks(suite)
+  timestampChecks(suite)
+}
+
+function contentChecks(suite: Suite): void {
   const { kind, bench } = suite
 
   for (const compression of kind.compressions) {
@@ -69,6 +75,10 @@ export function recordChecks(suite: Suite): void {
       equal((await bench().helper.run('listOffsets', { topic, partition: 0, at: 'latest' })).offset, records.length)
     })
   }
+}
+
+function sizeChecks(suite: Suite): void {
+  const { kind, bench } = suite
 
   for (const compression of kind.compressions) {
     check(suite, `one megabyte of random bytes goes through in one record (${compression})`, [], async () => {
@@ -114,6 +124,10 @@ export function recordChecks(suite: Suite): void {
       await produce(bench().client, topic, records.slice(at, at + 1_000))
     sameRecords(await consume(bench().client, topic, 'earliest', records.length), records)
   })
+}
+
+function timestampChecks(suite: Suite): void {
+  const { kind, bench } = suite
 
   check(suite, 'a record keeps the timestamp its producer gave it', ['own timestamps'], async () => {
     const topic = await newTopic(bench(), 'create-time')
