@@ -26,7 +26,11 @@ export async function startBroker(properties: Readonly<Record<string, string>> =
   const start = brokerKind === 'kafka' ? startApacheKafka : startFlotilla
   const folder = await mkdtemp(join(tmpdir(), `flotilla-clients-${brokerKind}-`))
   const options = { dataDir: folder, properties }
-  const first = await start(options)
+  const removeFolder = () => rm(folder, { recursive: true, force: true })
+  const first = await start(options).catch(async (error: unknown) => {
+    await removeFolder()
+    throw error
+  })
   let running: ServerProcess = first
   const { host, port, bootstrap } = first
   return {
@@ -39,7 +43,7 @@ export async function startBroker(properties: Readonly<Record<string, string>> =
     },
     async remove() {
       await running.stop()
-      await rm(folder, { recursive: true, force: true })
+      await removeFolder()
     },
   }
 }
