@@ -1,6 +1,6 @@
 // ApiVersions (18), v0-5. What this broker speaks (exactly the list in index.ts) and the feature levels of the cluster (KIP-584).
-// - A version we do not know: UNSUPPORTED_VERSION in version 0 with all ranges, so that the client can ask again (KIP-511); Kafka sends
-//   the range of ApiVersions only, which is one of ours.
+// - A version we do not know: UNSUPPORTED_VERSION in version 0 with the range of ApiVersions alone, so that the client can ask again
+//   (KIP-511).
 // - Produce is advertised from v0 and served from v3, as in Kafka: librdkafka before 2.0 takes its absence for an ancient broker (KIP-896).
 // - From v3 the client names its software (KIP-511): a name or version of other characters is INVALID_REQUEST.
 // - v5: a client that meant another cluster or broker gets REBOOTSTRAP_REQUIRED (KIP-1242).
@@ -17,7 +17,10 @@ const FIRST_VERSION_WITH_IDENTITY = 5
 
 export const apiVersions = handler(ApiVersions, (request: ApiVersionsRequest | null, context, { apiVersion }) => {
   // Null: the version is not one of ours, and the answer goes out in version 0.
-  if (request === null) return { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys: servedBy(context) }
+  if (request === null) {
+    const apiKeys = servedBy(context).filter(({ apiKey }) => apiKey === ApiVersions.key)
+    return { errorCode: ErrorCode.UNSUPPORTED_VERSION, apiKeys }
+  }
   const errorCode = refusal(request, context, apiVersion)
   if (errorCode !== ErrorCode.NONE) return { errorCode, apiKeys: [] }
   const image = context.image()
