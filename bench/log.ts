@@ -177,7 +177,7 @@ async function child(kind: string, path: string): Promise<void> {
   const began = performance.now()
   const bench = await open(path, {})
   const openMs = performance.now() - began
-  const report: Record<string, number> = { openMs, logs: [...bench.logs.logs()].length, rssAfterOpenMb: rssMb() }
+  const report: Record<string, number> = { openMs, logs: [...bench.logs.logs()].length, ...memory('open') }
   if (kind === 'fill' || kind === 'die') {
     const template = templateOf(1000)
     const header = readHeader(template)
@@ -199,7 +199,7 @@ async function child(kind: string, path: string): Promise<void> {
       await Promise.all(appends)
     }
     report['appendMsPerRound'] = (performance.now() - appendMs) / 3
-    report['rssAfterAppendsMb'] = rssMb()
+    Object.assign(report, memory('appends'))
   }
   if (kind !== 'die') {
     const closeMs = performance.now()
@@ -210,9 +210,14 @@ async function child(kind: string, path: string): Promise<void> {
   process.exit()
 }
 
-function rssMb(): number {
+function memory(after: string): Record<string, number> {
   globalThis.gc?.()
-  return process.memoryUsage.rss() / 1e6
+  const { rss, heapUsed, arrayBuffers } = process.memoryUsage()
+  return {
+    [`rssMb_${after}`]: rss / 1e6,
+    [`heapMb_${after}`]: heapUsed / 1e6,
+    [`buffersMb_${after}`]: arrayBuffers / 1e6,
+  }
 }
 
 async function benchPartitions(): Promise<void> {

@@ -6,7 +6,7 @@ import { ALL_PRODUCERS, ALL_SEGMENTS, ALL_STATES, partitionOf, topicIdOf, type K
 import type { LogCore } from './log-core.ts'
 import { decodeLogState, type Progress } from './log-state.ts'
 import type { LogParts } from './log-parts.ts'
-import { checkClean, putClean, recover, restore, type StoredLog } from './recovery.ts'
+import { checkClean, putClean, recover, restore, type Recovery, type StoredLog } from './recovery.ts'
 import { decodeSegment, fileIdOf, type LogFolders, type Segment } from './segment.ts'
 import type { Files } from './files.ts'
 import type { Entry, Store } from './store.ts'
@@ -29,7 +29,7 @@ export const UNCONFIGURED: LogConfig = {
   segmentMs: -1,
 }
 
-const ENTRIES_PER_SCAN = 4096
+const ENTRIES_PER_SCAN = 1024
 const RECOVERED_AT_ONCE = 16
 const CLEAN_PER_COMMIT = 1000
 
@@ -39,7 +39,7 @@ export type Loaded = { readonly cores: LogCore[]; readonly recovered: number }
 export async function loadLogs(parts: LogParts, progress: Progress, isCleanStart: boolean): Promise<Loaded> {
   const stored = await readAll(parts.store)
   const cores: LogCore[] = []
-  const recovered: LogCore[] = []
+  const recovered = new Map<LogCore, Recovery>()
   const unsyncedStaging = new Set<number>()
   const load = async (one: StoredLog): Promise<void> => {
     if (one.state.isClean) {
@@ -52,7 +52,7 @@ export async function loadLogs(parts: LogParts, progress: Progress, isCleanStart
     const { core, cutOffsets } = recovery
     for (const fileId of recovery.unsyncedStaging) unsyncedStaging.add(fileId)
     cores.push(core)
-    recovered.push(core)
+    recovered.set(core, recovery)
     if (core.error !== null) parts.log.error({ partition: core.name, error: core.error.message }, 'the log is offline')
     else if (cutOffsets > 0) {
       parts.log.warn(
@@ -62,9 +62,9 @@ export async function loadLogs(parts: LogParts, progress: Progress, isCleanStart
     }
   }
   await eachAtOnce(stored, RECOVERED_AT_ONCE, load)
-  await makeDurable(parts, cores, unsyncedStaging)
+  await makeDurable(parts, cores, recovered, unsyncedStaging)
   await removeOrphans(parts, cores)
-  return { cores, recovered: recovered.length }
+  return { cores, recovered: recovered.size }
 }
 
 async function eachAtOnce<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
@@ -115,6 +115,7 @@ async function eachEntry(store: Store, range: KeyRange, visit: (entry: Entry) =>
 async function makeDurable(
   parts: LogParts,
   cores: readonly LogCore[],
+  recovered: ReadonlyMap<LogCore, Recovery>,
   unsyncedStaging: ReadonlySet<number>,
 ): Promise<void> {
   for (const fileId of unsyncedStaging) {
@@ -126,6 +127,7 @@ async function makeDurable(
   for (let start = 0; start < dirty.length; start += CLEAN_PER_COMMIT) {
     const batch = parts.store.batch()
     for (const core of dirty.slice(start, start + CLEAN_PER_COMMIT)) {
+      recovered.get(core)?.write(batch)
       core.needsState = false
       putClean(core, batch)
     }

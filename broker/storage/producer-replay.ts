@@ -1,6 +1,6 @@
 // The producers of a log as of an offset in its past: a stored snapshot and the batch headers behind it, as Kafka's
 // ProducerStateManager.truncateAndReload. Needed when a log is cut, and after a crash.
-import { HEADER_SIZE, readHeader, sizeOf } from '../records/batch.ts'
+import { HEADER_SIZE, lastOffset, readHeader, sizeOf } from '../records/batch.ts'
 import { readEndTransactionMarker } from '../records/control.ts'
 import { offsetOf } from './keys.ts'
 import type { LogCore } from './log-core.ts'
@@ -43,11 +43,16 @@ export async function replayProducers(
     if (found.length === 0) return
     for (const bytes of found) {
       for (let at = 0; at + HEADER_SIZE <= bytes.length; at += sizeOf(bytes, at)) {
-        const header = readHeader(bytes, at)
-        const marker = header.isControl ? readEndTransactionMarker(bytes.subarray(at, at + header.sizeBytes)) : null
-        producers.apply(header, marker?.coordinatorEpoch ?? -1)
-        next = header.lastOffset + 1
+        applyBatch(producers, bytes, at)
+        next = lastOffset(bytes, at) + 1
       }
     }
   }
+}
+
+/** Applies the batch at `at`. */
+export function applyBatch(producers: ProducerState, bytes: Buffer, at: number): void {
+  const header = readHeader(bytes, at)
+  const marker = header.isControl ? readEndTransactionMarker(bytes.subarray(at, at + header.sizeBytes)) : null
+  producers.apply(header, marker?.coordinatorEpoch ?? -1)
 }

@@ -1,11 +1,11 @@
 // Opening the logs of a data directory. Three scans load all of them. A log that was written down as clean needs nothing more. The
-// others had appends shortly before a crash; for each of them:
+// others had appends shortly before a crash; for each of them one walk over its extents:
 //
-//   1. walk its extents. The progress record names the last group that was synced as a whole: extents of groups up to it, and
-//      extents below the stored syncedOffset, must be good. All later ones are checked (offsets, epoch, CRC of every batch)
-//   2. cut the log at the first batch that is not good; nobody was told that it is stored
-//   3. read the producers since their last snapshot back from the batch headers
-//   4. sync what is left, so that it counts
+//   1. the progress record names the last group that was synced as a whole: extents of groups up to it, and extents below the
+//      stored syncedOffset, must be good. All later ones are checked (offsets, epoch, CRC of every batch)
+//   2. the log ends at the first batch that is not good; nobody was told that it is stored
+//   3. the producers since their last snapshot are read back from the batch headers
+//   4. what is left is synced, so that it counts (log-loader.ts)
 //
 // Bytes that must be good and are not take the log offline, with an error that names file and position: it is never shortened
 // silently below what was promised. That is found for what recovery reads; a rotten byte elsewhere is found by whoever reads it.
@@ -14,6 +14,7 @@
 // a sealed segment up to its last good batch, and the log goes on in a new file.
 import type { Uuid } from '../base/uuid.ts'
 import type { LogConfig } from '../config/topic-config.ts'
+import { baseOffset, producerId, sizeOf } from '../records/batch.ts'
 import { ACTIVE, encodeFileExtent, encodeInlineExtent, goodPart, INLINE, type Extent, type GoodPart } from './extent.ts'
 import { eachExtent, HotPart } from './hot-part.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
@@ -22,7 +23,7 @@ import { LogCore, type ActiveFile } from './log-core.ts'
 import type { LogParts } from './log-parts.ts'
 import { CORRUPT, placeOf } from './log-reader.ts'
 import { encodeLogState, type LogState, type Progress } from './log-state.ts'
-import { producersAsOf } from './producer-replay.ts'
+import { applyBatch, producersAsOf } from './producer-replay.ts'
 import { describe } from './sealing.ts'
 import { encodeSegment, segmentPath, type Segment } from './segment.ts'
 import { StorageError } from './storage-error.ts'
@@ -98,6 +99,8 @@ export type Recovery = {
   readonly cutOffsets: number
   /** Staging files with bytes of it that may not be on the disk. */
   readonly unsyncedStaging: ReadonlySet<number>
+  /** Puts what must change in the store; committed and synced before anything is appended. */
+  write(batch: StoreBatch): void
 }
 
 /** What the walk over the extents found. */
@@ -112,8 +115,8 @@ type Walk = {
 }
 
 /**
- * Finds the end of a log that was not clean and cuts what lies behind it, in a commit that is not synced: the caller syncs it before
- * anything is appended. Sets `core.error` when bytes are missing that must be there. Rejects with StorageError when the disk fails.
+ * Finds the end of a log that was not clean. Sets `core.error` when bytes are missing that must be there. Rejects with StorageError
+ * when the disk fails.
  */
 export async function recover(
   stored: StoredLog,
@@ -122,26 +125,56 @@ export async function recover(
   progress: Progress,
 ): Promise<Recovery> {
   const core = restore(stored, config, parts)
-  const walk = await walkExtents(core, parts, stored.state, progress)
+  const replayFrom = await loadProducers(core, parts, stored)
+  const walk = await walkExtents(core, parts, stored.state, progress, replayFrom)
   const foundEnd = walk.cutFrom < 0 ? walk.hot.endOffset : await lastStoredOffset(core, parts)
   walk.hot.applyTo(core)
   setEnd(core, walk.hot.endOffset)
   if (walk.cutFrom >= 0) core.epochs.truncateFromEnd(core.endOffset)
   core.epochs.truncateFromStart(core.logStartOffset)
   if (core.logStartOffset > core.endOffset) {
-    core.error = new StorageError(`${core.name} starts at ${core.logStartOffset}, behind its end ${core.endOffset}`)
+    core.error ??= new StorageError(`${core.name} starts at ${core.logStartOffset}, behind its end ${core.endOffset}`)
   }
   const last = walk.remainder?.extent.place === ACTIVE ? walk.remainder.extent : null
-  const sealed = await endActive(core, parts, walk.hasUnsyncedActive, last)
-  if (core.error === null) {
-    const batch = parts.store.batch()
+  const sealed = core.error === null ? await endActive(core, parts, walk.hasUnsyncedActive, last) : null
+  const write = (batch: StoreBatch): void => {
     putCut(core, batch, walk, sealed)
     putSealed(core, batch, sealed)
-    await parts.store.commit(batch, { sync: false })
-    await recoverProducers(core, parts)
   }
-  const cutOffsets = Math.max(0, foundEnd - core.endOffset)
-  return { core, cutOffsets, unsyncedStaging: walk.unsyncedStaging }
+  if (core.error === null && replayFrom > core.endOffset) await replayAgain(core, parts, write)
+  return {
+    core,
+    cutOffsets: Math.max(0, foundEnd - core.endOffset),
+    unsyncedStaging: walk.unsyncedStaging,
+    write,
+  }
+}
+
+/** The producers as of the newest snapshot at or above the active segment's base; resolves with its offset, Infinity when there is none. */
+async function loadProducers(core: LogCore, parts: LogParts, stored: StoredLog): Promise<number> {
+  const { activeBase, producersOffset } = stored.state
+  if (producersOffset >= activeBase) {
+    if (stored.producers !== null) core.producers.load(stored.producers)
+    return producersOffset
+  }
+  const snapshot = await parts.store.get(core.keys.producersAt(activeBase))
+  if (snapshot === null) return Infinity
+  core.producers.load(snapshot)
+  return activeBase
+}
+
+// The log was cut below the snapshot that the walk began with, or had none: an older one, and everything behind it. Reads through the
+// store, which therefore must know of the cut.
+async function replayAgain(core: LogCore, parts: LogParts, write: (batch: StoreBatch) => void): Promise<void> {
+  const batch = parts.store.batch()
+  write(batch)
+  await parts.store.commit(batch, { sync: false })
+  try {
+    core.producers.load(await producersAsOf(core, parts, core.endOffset))
+  } catch (error) {
+    if (!(error instanceof StorageError) || error.code !== CORRUPT) throw error
+    core.error = error
+  }
 }
 
 /** After an unclean stop a clean log may still have bytes of an unfinished commit behind its end: see `endActive`. */
@@ -161,7 +194,13 @@ export function putClean(core: LogCore, batch: StoreBatch): void {
   batch.put(core.keys.state(), encodeLogState(core.state(true)))
 }
 
-async function walkExtents(core: LogCore, parts: LogParts, state: LogState, progress: Progress): Promise<Walk> {
+async function walkExtents(
+  core: LogCore,
+  parts: LogParts,
+  state: LogState,
+  progress: Progress,
+  replayFrom: number,
+): Promise<Walk> {
   const walk: Walk = {
     hot: new HotPart(core.activeBase),
     cutFrom: -1,
@@ -174,20 +213,37 @@ async function walkExtents(core: LogCore, parts: LogParts, state: LogState, prog
   await eachExtent(parts.store, core, core.activeBase, MAX_OFFSET, async extent => {
     const wasSynced =
       extent.lastOffset < state.syncedOffset || (extent.isSyncedWithGroup && extent.group <= progress.syncedGroup)
-    if (!wasSynced && extent.place !== INLINE) {
-      const bytes = await bytesThere(core, parts, extent)
-      const good = goodPart(extent, bytes)
-      if (good.sizeBytes < extent.sizeBytes) {
-        walk.cutFrom = extent.baseOffset
-        if (good.sizeBytes > 0) walk.remainder = keepGood(extent, good, bytes)
-        if (walk.remainder !== null) noteExtent(core, walk, walk.remainder.extent, true)
-        return false
-      }
+    if (wasSynced && extent.lastOffset < replayFrom) {
+      noteExtent(core, walk, extent, false)
+      return true
     }
-    noteExtent(core, walk, extent, !wasSynced)
-    return true
+    const bytes = extent.bytes ?? (await bytesThere(core, parts, extent))
+    const good = goodPart(extent, bytes)
+    applyProducers(core, bytes.subarray(0, good.sizeBytes), replayFrom)
+    if (good.sizeBytes === extent.sizeBytes) {
+      noteExtent(core, walk, extent, !wasSynced)
+      return true
+    }
+    if (wasSynced) {
+      const where = `${placeOf(core, parts, extent)}: no good record batch at byte ${extent.position + good.sizeBytes}`
+      core.error = new StorageError(`${where}, where ${core.name} has one that was flushed`, { code: CORRUPT })
+      return false
+    }
+    walk.cutFrom = extent.baseOffset
+    if (good.sizeBytes > 0) {
+      walk.remainder = keepGood(extent, good, bytes)
+      noteExtent(core, walk, walk.remainder.extent, true)
+    }
+    return false
   })
   return walk
+}
+
+function applyProducers(core: LogCore, bytes: Buffer, replayFrom: number): void {
+  for (let at = 0; at < bytes.length; at += sizeOf(bytes, at)) {
+    if (baseOffset(bytes, at) < replayFrom || producerId(bytes, at) < 0) continue
+    applyBatch(core.producers, bytes, at)
+  }
 }
 
 function keepGood(extent: Extent, good: GoodPart, bytes: Buffer): NonNullable<Walk['remainder']> {
@@ -283,14 +339,4 @@ function putSealed(core: LogCore, batch: StoreBatch, sealed: Sealed | null): voi
   batch.deleteRange(gte, lt)
   batch.put(keys.segment(sealed.segment.baseOffset), encodeSegment(sealed.segment))
   batch.put(keys.segmentIndex(sealed.segment.baseOffset), sealed.index)
-}
-
-// Bytes that must be there and are not take the log offline.
-async function recoverProducers(core: LogCore, parts: LogParts): Promise<void> {
-  try {
-    core.producers.load(await producersAsOf(core, parts, core.endOffset))
-  } catch (error) {
-    if (!(error instanceof StorageError) || error.code !== CORRUPT) throw error
-    core.error = error
-  }
 }

@@ -1,14 +1,14 @@
 // The sparse index of a sealed segment: one entry for each extent that went into it, so a lookup by offset or time reads one extent
 // (256 KiB at most, unless a single batch is larger) in vain. One store value per segment:
 //
-//    0 version u8 (1) | 1 entries u32 | then each: offset - base u32, position u32, max timestamp int64
+//    0 version u8 (1) | 1 entries u32 | then each: offset - base u32, position u48, max timestamp int64
 import { assert } from '../base/assert.ts'
 import { readI64, writeI64 } from './log-state.ts'
 import { StorageError } from './storage-error.ts'
 
 const VERSION = 1
 const HEADER_SIZE = 5
-const ENTRY_SIZE = 16
+const ENTRY_SIZE = 18
 
 /** Where an indexed stretch of a segment begins and ends, in bytes, and its first offset. */
 export type Stretch = { readonly offset: number; readonly position: number; readonly endPosition: number }
@@ -40,13 +40,13 @@ export class SparseIndex {
     const isLast = index + 1 === this.length
     return {
       offset: this.#baseOffset + this.#value.readUInt32BE(at),
-      position: this.#value.readUInt32BE(at + 4),
-      endPosition: isLast ? this.#segmentSizeBytes : this.#value.readUInt32BE(at + 4 + ENTRY_SIZE),
+      position: this.#value.readUIntBE(at + 4, 6),
+      endPosition: isLast ? this.#segmentSizeBytes : this.#value.readUIntBE(at + 4 + ENTRY_SIZE, 6),
     }
   }
 
   maxTimestamp(index: number): number {
-    return readI64(this.#value, HEADER_SIZE + index * ENTRY_SIZE + 8)
+    return readI64(this.#value, HEADER_SIZE + index * ENTRY_SIZE + 10)
   }
 
   /** The last stretch that begins at or before `offset`; the first one for an offset before all. */
@@ -78,8 +78,8 @@ export class SparseIndexBuilder {
     this.#positionAfter = position + sizeBytes
     const entry = Buffer.allocUnsafe(ENTRY_SIZE)
     entry.writeUInt32BE(offset - this.#baseOffset, 0)
-    entry.writeUInt32BE(position, 4)
-    writeI64(entry, 8, maxTimestamp)
+    entry.writeUIntBE(position, 4, 6)
+    writeI64(entry, 10, maxTimestamp)
     this.#entries.push(entry)
   }
 

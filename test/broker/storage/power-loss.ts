@@ -32,6 +32,7 @@ type Ledger = {
   maxStartOffset: number
   /** A removal or creation was begun: it need not be there. */
   mayBeGone: boolean
+  isRemoved: boolean
   /** A truncation to this offset was begun: nothing above it is promised any more. */
   ceiling: number
   /** A restart at this offset was begun. */
@@ -118,6 +119,7 @@ class World {
       minStartOffset: 0,
       maxStartOffset: 0,
       mayBeGone: true,
+      isRemoved: false,
       ceiling: Infinity,
       restartOffset: null,
       former: null,
@@ -252,8 +254,9 @@ class World {
   }
 
   async #remove(partition: number, log: PartitionLog, ledger: Ledger): Promise<void> {
-    ledger.mayBeGone = true
-    ledger.guaranteedOffset = 0
+    ledger.isRemoved = true
+    ledger.ceiling = 0
+    promise(ledger, 0)
     const removed = this.logs.remove(TOPIC, partition)
     ok(this.logs.log(TOPIC, partition) === undefined)
     // Made anew at once, sometimes: the removal must not take the new log with it.
@@ -315,7 +318,7 @@ class World {
     }
     for (const [partition, ledger] of [...this.ledgers]) {
       if (this.logs.log(TOPIC, partition) !== undefined) continue
-      ok(ledger.mayBeGone, `partition ${partition} is gone`)
+      ok(ledger.mayBeGone || ledger.isRemoved, `partition ${partition} is gone`)
       this.ledgers.delete(partition)
     }
   }
@@ -406,6 +409,7 @@ async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
   ledger.maxStartOffset = log.logStartOffset
   ledger.restartOffset = null
   ledger.mayBeGone = false
+  ledger.isRemoved = false
 }
 
 function describeBatch(batch: Buffer): string {
