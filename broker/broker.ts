@@ -1,12 +1,12 @@
 // The composition root: builds every part of a broker by hand, in order, and stops them in the opposite order. The only file
 // that knows all parts. The process around it (configuration, signals, exit codes) is main.ts.
 import { join } from 'node:path'
-import { assert } from './base/assert.ts'
+import { assert, AssertionError } from './base/assert.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import type { Random } from './base/random.ts'
 import { tcpTransport, type Socket, type Transport } from './base/transport.ts'
-import { UserError } from './base/user-error.ts'
+import { UserError, userErrorIn } from './base/user-error.ts'
 import { randomUuid, type Uuid } from './base/uuid.ts'
 import type { Context } from './api/context.ts'
 import { Dispatcher } from './api/dispatch.ts'
@@ -19,7 +19,7 @@ import { serveHttp } from './http/server.ts'
 import { routes } from './http/index.ts'
 import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
-import { NotEligibleError, takeOffice } from './metadata/election/candidate.ts'
+import { takeOffice } from './metadata/election/candidate.ts'
 import { openDurableEpoch } from './metadata/election/durable-epoch.ts'
 import { birthRecord, candidateId } from './metadata/election/election.ts'
 import { fileElection } from './metadata/election/file-election.ts'
@@ -36,7 +36,8 @@ import { RequestMemory } from './server/request-memory.ts'
 import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
 import { nodeFiles, type Files } from './storage/files.ts'
 import { defaultLogLimits, LogDirectory, type LogLimits } from './storage/log-directory.ts'
-import { openRocksStore } from './storage/rocks-store.ts'
+import { isRocksStore, openRocksStore } from './storage/rocks-store.ts'
+import { logFolders } from './storage/segment.ts'
 
 export type BrokerParts = {
   readonly config: BrokerConfig
@@ -182,8 +183,10 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     nodeId: config.nodeId,
     ...(config.clusterId === null ? {} : { clusterId: config.clusterId }),
   })
-  let isClean = false
+  // A start that gets no further than this takes nothing back of a clean stop before it.
+  let isClean = directory.isCleanStart
   onStop(() => directory.close(isClean))
+  await checkStore(directory, files)
   const store = await openRocksStore(directory.storePath, {
     files,
     clock,
@@ -201,11 +204,25 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     producerIdExpirationMs: config.producerIdExpirationMs,
   }
   const logs = await LogDirectory.open({ directory, store, files, clock, log, limits })
+  isClean = false
   onStop(async () => {
     await logs.close()
     isClean = !logs.isOffline
   })
   return { directory, logs }
+}
+
+/** Without its database the directory would look as if all of its files were left over from something. */
+async function checkStore({ path, storePath }: DataDirectory, files: Files): Promise<void> {
+  if (await isRocksStore(storePath, files)) return
+  const { segments, staging } = logFolders(path)
+  for (const folder of [segments, staging]) {
+    if ((await files.stat(folder)) === null || (await files.list(folder)).length === 0) continue
+    throw new UserError(
+      `The data directory ${path} has records, but its database ${storePath} is gone.`,
+      'Nothing was deleted. Restore the data directory as a whole from a backup, or name an empty one.',
+    )
+  }
 }
 
 /** On one machine the election record is a file in the data directory, and this broker is the only candidate. */
@@ -217,8 +234,11 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
   metadataLog.configure(logConfig)
   metadataLog.usesReserve = true
   const hasEmptyLog = metadataLog.endOffset === 0
-  const election = fileElection(join(directory.path, 'election'), { clock, random })
-  const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch'))
+  const electionPath = join(directory.path, 'election')
+  const election = fileElection(electionPath, { clock, random })
+  const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch')).catch(
+    cannotBeElected(electionPath),
+  )
   // Born once, together with the directory: a record that is missing later has been lost, and takeOffice says so.
   if (hasEmptyLog && durableEpoch.value === 0) await election.create(birthRecord(directory.clusterId))
   const candidate = {
@@ -227,9 +247,7 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
     clusterId: directory.clusterId,
     hasEmptyLog,
   }
-  const epoch = await takeOffice(election, candidate, durableEpoch, log).catch((cause: unknown) => {
-    throw cause instanceof NotEligibleError ? new UserError(cause.message) : cause
-  })
+  const epoch = await takeOffice(election, candidate, durableEpoch, log).catch(cannotBeElected(electionPath))
   const journal = partitionJournal(metadataCodec, { clock, log: metadataLog, leaderEpoch: () => epoch })
   return Controller.open({
     journal,
@@ -240,6 +258,17 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
     brokerId: config.nodeId,
     epoch,
   })
+}
+
+function cannotBeElected(electionPath: string): (cause: unknown) => never {
+  return cause => {
+    if (!(cause instanceof Error) || cause instanceof AssertionError || userErrorIn(cause) !== null) throw cause
+    throw new UserError(
+      `This broker cannot lead the metadata of its cluster: ${cause.message}`,
+      `The election record is ${electionPath}. Restore it together with the rest of the data directory.`,
+      { cause },
+    )
+  }
 }
 
 /** Opens the doors: from here on requests are answered. Returns the HTTP port, or -1. */

@@ -27,6 +27,7 @@ import {
   mergeSources,
   type Merged,
 } from './config/sources.ts'
+import { StorageError } from './storage/storage-error.ts'
 
 /** What the command line says about the configuration. */
 export type BrokerFlags = {
@@ -197,10 +198,20 @@ function onStopSignal(log: Logger): Promise<void> {
 
 /** Ends the process: with a text for people where there is one, else with the whole error. */
 export function fail(error: unknown): never {
-  const known = userErrorIn(error)
+  const known = userErrorIn(error) ?? damageIn(error)
   const text = known
     ? `flotilla: ${known.message}${known.fix === '' ? '' : `\n  ${known.fix}`}`
     : `flotilla: could not start: ${inspect(error)}`
   process.stderr.write(`${text}\n`)
   process.exit(1)
+}
+
+function damageIn(error: unknown): UserError | null {
+  if (!(error instanceof StorageError)) return null
+  const message = error.message.replace(/\s+/g, ' ')
+  return new UserError(
+    `The data directory has failed: ${message}`,
+    'Nothing was deleted. Check the disk; if what is on it is damaged, restore the data directory from a backup.',
+    { cause: error },
+  )
 }

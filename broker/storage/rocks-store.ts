@@ -15,7 +15,7 @@
 //    memtable. Where it has changed, the sync looks for newer WALs and syncs those too, the older first (write-ahead-log.ts).
 // 4. RocksDB deletes a WAL only when its content is in a table file that it has synced, name and manifest included. So a WAL
 //    that is gone when we come to sync it needs no sync.
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import type RocksDB from 'rocksdb'
 import { assert } from '../base/assert.ts'
 import { systemClock, type Clock } from '../base/clock.ts'
@@ -74,6 +74,11 @@ export async function openRocksStore(path: string, options: RocksOptions = {}): 
     await database.close()
     throw error
   }
+}
+
+/** Whether a database was ever made in folder `path`. Its making is on the disk before `openRocksStore` resolves. */
+export async function isRocksStore(path: string, files: Files = nodeFiles): Promise<boolean> {
+  return (await files.stat(join(path, 'CURRENT'))) !== null
 }
 
 const SLACK_BYTES = 1024 * 1024

@@ -90,9 +90,11 @@ export async function command(args: readonly string[]): Promise<CommandProcess> 
   }
 }
 
-/** Runs `flotilla` to its end. */
+/** Runs `flotilla` to its end. A broker that serves instead of ending is killed: `end` is then SIGKILL. */
 export async function outcome(args: readonly string[]): Promise<{ end: End; out: string; err: string }> {
   const run = await command(args)
+  await until('it has ended', async () => run.hasEnded || run.out().includes('the broker serves'))
+  if (!run.hasEnded) run.signal('SIGKILL')
   const end = await run.ended
   return { end, out: run.out(), err: run.err() }
 }
