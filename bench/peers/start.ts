@@ -4,7 +4,9 @@ import { createTopic, produceOne, until } from './admin.ts'
 import type { Measured } from './scenarios.ts'
 import { memoryMb, startSystem, type SystemName } from './systems.ts'
 
-const MANY_PARTITIONS = 10_000
+/** 10,000 in all: Kafka does not create that many with one topic. */
+const MANY_TOPICS = ['many-a', 'many-b']
+const MANY_PARTITIONS = 5_000
 
 /** Starts and stops `name` in an empty folder and measures on the way. */
 export async function measureStart(name: SystemName, folder: string): Promise<readonly Measured[]> {
@@ -21,20 +23,20 @@ export async function measureStart(name: SystemName, folder: string): Promise<re
   const startMs = performance.now() - began
 
   const createBegan = performance.now()
-  await createTopic(again, 'many', MANY_PARTITIONS)
+  for (const topic of MANY_TOPICS) await createTopic(again, topic, MANY_PARTITIONS)
   const createMs = performance.now() - createBegan
   await again.stop()
 
   const manyBegan = performance.now()
   const many = await startSystem(name, data)
-  await until('a record is acknowledged', () => produceOne(many, 'many'))
+  await until('a record is acknowledged', () => produceOne(many, MANY_TOPICS[0]!))
   const manyMs = performance.now() - manyBegan
   const manyMb = memoryMb(many, 'VmRSS')
   await many.stop()
   return [
     { name: 'start to first acknowledged record', value: startMs, unit: 'ms', isBetter: 'less' },
     { name: 'memory, idle', value: idleMb, unit: 'MB', isBetter: 'less' },
-    { name: 'create a topic of 10,000 partitions', value: createMs, unit: 'ms', isBetter: 'less' },
+    { name: 'create 10,000 partitions', value: createMs, unit: 'ms', isBetter: 'less' },
     { name: 'start with 10,000 partitions to first acknowledged record', value: manyMs, unit: 'ms', isBetter: 'less' },
     { name: 'memory with 10,000 partitions', value: manyMb, unit: 'MB', isBetter: 'less' },
   ]
