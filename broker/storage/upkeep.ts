@@ -10,7 +10,7 @@ import { StorageError } from './storage-error.ts'
 
 const TICK_MS = 500
 const SETTLED_PER_COMMIT = 500
-/** A relaxed log is flushed after this time even when its flush.ms says later: it bounds what a crash leaves to check. */
+/** A relaxed log is flushed after this time even when its flush.ms says later: it bounds what a crash leaves to check. One that is idle is flushed when it settles. */
 const MAX_UNSYNCED_MS = 60_000
 const LOGS_PER_TURN = 1000
 
@@ -65,17 +65,10 @@ export class Upkeep {
   }
 
   async #flushRelaxed(): Promise<void> {
-    const { clock, pool, staging, writer } = this.#parts
-    const nowMs = clock.now()
+    const nowMs = this.#parts.clock.now()
     const due: LogCore[] = []
     for (const core of this.#hooks.logs()) if (isFlushDue(core, nowMs)) due.push(core)
-    if (due.length === 0) return
-    // Most of the work first, beside the appends; the commit that makes it count then finds little left to sync.
-    await staging.sync()
-    for (const { active } of due) {
-      if (active?.hasUnsynced === true) await pool.use(active.path, 'write', file => file.datasync())
-    }
-    await Promise.all(due.map(core => writer.flush(core)))
+    await flushBeside(due, this.#parts)
   }
 
   /** Applies the retention of every log. */
@@ -96,6 +89,23 @@ export class Upkeep {
   }
 }
 
+// Most of the work first, beside the appends; the commit that makes it count then finds little left to sync.
+async function flushBeside(cores: readonly LogCore[], { pool, staging, writer }: LogParts): Promise<void> {
+  if (cores.length === 0) return
+  await staging.sync()
+  for (const core of cores) {
+    const { active } = core
+    if (active?.hasUnsynced !== true) continue
+    try {
+      await pool.use(active.path, 'write', file => file.datasync())
+    } catch (error) {
+      // Sealed, cut or removed meanwhile, and perhaps gone.
+      if (core.active === active && !core.isRemoved) throw error
+    }
+  }
+  await Promise.all(cores.map(core => writer.flush(core)))
+}
+
 function isFlushDue(core: LogCore, nowMs: number): boolean {
   if (core.syncedOffset >= core.committedOffset || core.isQueued || core.isRemoved || core.error !== null) return false
   const { flushMs } = core.config
@@ -106,13 +116,13 @@ function isFlushDue(core: LogCore, nowMs: number): boolean {
 export async function settle(logs: Iterable<LogCore>, parts: LogParts, idleMs: number): Promise<void> {
   const nowMs = parts.clock.now()
   const idle: LogCore[] = []
-  const flushes: Promise<void>[] = []
+  const unsynced: LogCore[] = []
   for (const core of logs) {
     if (core.isStoredClean || core.isRemoved || core.error !== null || nowMs - core.lastAppendMs < idleMs) continue
     idle.push(core)
-    if (core.syncedOffset < core.endOffset) flushes.push(parts.writer.flush(core))
+    if (core.syncedOffset < core.endOffset) unsynced.push(core)
   }
-  await Promise.all(flushes)
+  await flushBeside(unsynced, parts)
   for (let start = 0; start < idle.length; start += SETTLED_PER_COMMIT) {
     const some = idle.slice(start, start + SETTLED_PER_COMMIT)
     await parts.writer.change({
