@@ -41,7 +41,7 @@ const MIB = 1024 * KIB
 
 export const defaultLogLimits: LogLimits = {
   inlineGroupBytes: 16 * KIB,
-  inlineLogBytes: KIB,
+  inlineLogBytes: 512,
   ownFileBytes: 256 * KIB,
   ownFileUnsyncedBytes: 32 * KIB,
   producerSnapshotBytes: 16 * MIB,
