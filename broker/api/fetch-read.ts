@@ -171,7 +171,10 @@ export class FetchRead {
     if (topic.partitions[target.partition] === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     // Followers do not exist yet, so whoever claims to be one is not in any assignment.
     if (replicaId >= 0) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    return replicas.leader(topic.topicId, target.partition)
+    const leader = replicas.reader(topic.topicId, target.partition)
+    if (typeof leader === 'number' || !leader.log.isOffline || target.fetchOffset < leader.highWatermark) return leader
+    // Who has read all there is would wait here for ever: it is to look for another leader.
+    return ErrorCode.KAFKA_STORAGE_ERROR
   }
 
   #found(target: FetchTarget, leader: Leader): FetchedPartition {

@@ -88,7 +88,10 @@ async function find(
   if (topic?.partitions[partition.partitionIndex] === undefined) {
     return failed(partition, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   }
-  const leader = context.replicas.leader(topic.topicId, partition.partitionIndex)
+  const { replicas } = context
+  // A disk that has failed can be read, but there will be no more records: who asks for them is to look for another leader.
+  const isLatest = partition.timestamp === LATEST
+  const leader = replicas[isLatest ? 'leader' : 'reader'](topic.topicId, partition.partitionIndex)
   if (typeof leader === 'number') return failed(partition, leader)
   const errorCode = leader.checkLeaderEpoch(partition.currentLeaderEpoch)
   if (errorCode !== ErrorCode.NONE) return failed(partition, errorCode)

@@ -63,6 +63,16 @@ export class Replicas {
     return replica.leader ?? ErrorCode.NOT_LEADER_OR_FOLLOWER
   }
 
+  /**
+   * As `leader`, for those who only read: there still is one when the disk takes no writes any more. Records below the high watermark
+   * are what they were.
+   */
+  reader(topicId: Uuid, partition: number): Leader | ErrorCode {
+    const replica = this.#topics.get(topicId)?.[partition]
+    if (replica?.leader && replica.log !== null && !replica.log.isUnreadable) return replica.leader
+    return this.leader(topicId, partition)
+  }
+
   /** All partitions that are led here. */
   *leaders(): Generator<Leader> {
     for (const replicas of this.#topics.values()) {

@@ -27,7 +27,11 @@ const MAX_EXTENTS_PER_SCAN = 1024
 export async function readCold(core: LogCore, parts: LogParts, offset: number, bounds: ReadBounds): Promise<Buffer[]> {
   let failure: unknown = null
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-    if (core.reshaping > 0) await parts.writer.idle()
+    if (core.reshaping > 0) {
+      await parts.writer.idle()
+      // It failed in the middle of a change: where the bytes are nobody knows until the next start.
+      if (core.reshaping > 0 && parts.writer.failure !== null) throw parts.writer.failure
+    }
     const version = core.shapeVersion
     failure = null
     try {

@@ -30,6 +30,7 @@ export type LogReadResult = readonly Buffer[] | 'offset-out-of-range'
 export type OffsetAndTimestamp = { readonly offset: number; readonly timestamp: number; readonly leaderEpoch: number }
 
 const NOTHING: readonly Buffer[] = []
+const DAMAGES: ReadonlySet<string> = new Set([CORRUPT, 'ENOENT', 'EIO'])
 
 export class PartitionLog {
   readonly topicId: Uuid
@@ -80,9 +81,14 @@ export class PartitionLog {
     return this.#core.sizeBytes
   }
 
-  /** True when the log has failed: appends and reads reject with StorageError. */
+  /** True when the log, or the directory it is in, has failed: appends reject with StorageError. */
   get isOffline(): boolean {
     return this.#failure() !== null
+  }
+
+  /** True when the log itself has failed: reads reject too. A directory that takes no writes any more can still be read. */
+  get isUnreadable(): boolean {
+    return this.#core.error !== null
   }
 
   /** Retention deletes nothing at or above this offset: the replica's high watermark. Without it, flushedOffset is the bound. */
@@ -127,8 +133,7 @@ export class PartitionLog {
   read(offset: number, options: LogReadOptions): LogReadResult | Promise<LogReadResult> {
     const core = this.#core
     if (offset < core.logStartOffset || offset > core.endOffset) return 'offset-out-of-range'
-    const failure = this.#failure()
-    if (failure !== null) return Promise.reject(failure)
+    if (core.error !== null) return Promise.reject(core.error)
     if (offset >= options.endOffset || offset === core.endOffset) return NOTHING
     return (
       core.tail.read(offset, options.endOffset, options.maxBytes, options.minOneBatch) ??
@@ -159,8 +164,7 @@ export class PartitionLog {
   }
 
   async #looking<T>(look: () => Promise<T>): Promise<T> {
-    const failure = this.#failure()
-    if (failure !== null) throw failure
+    if (this.#core.error !== null) throw this.#core.error
     try {
       return await look()
     } catch (error) {
@@ -211,9 +215,9 @@ export class PartitionLog {
     return new StorageError(`${this.#core.name}: ${this.#parts.writer.queuedBytes} bytes wait to be written already`)
   }
 
-  // Bytes that are not what the log says take this log offline: its leader has them right.
+  // Bytes that are not there, or not what the log says, take this log offline: its leader has them right.
   #noted(error: unknown): unknown {
-    if (error instanceof StorageError && error.code === CORRUPT && this.#core.error === null) {
+    if (error instanceof StorageError && DAMAGES.has(error.code ?? '') && this.#core.error === null) {
       this.#core.error = error
       this.#parts.log.error({ partition: this.#core.name, error: error.message }, 'the log is corrupt and goes offline')
     }

@@ -162,7 +162,7 @@ class RocksStore implements Store {
   }
 
   async getMany(keys: readonly Buffer[]): Promise<(Buffer | null)[]> {
-    this.#assertUsable()
+    this.#assertOpen()
     if (keys.length === 0) return []
     const read = this.#database.read({ capacity: keys.length, autoDestroy: true })
     const values: Promise<Buffer | null>[] = []
@@ -176,7 +176,7 @@ class RocksStore implements Store {
   }
 
   async scan({ gte, lt, reverse = false, limit, values = true }: Range): Promise<Entry[]> {
-    this.#assertUsable()
+    this.#assertOpen()
     if (limit <= 0 || gte.compare(lt) >= 0) return []
     // One more than asked for: then the first answer says that it is the last.
     const capacity = Math.min(limit + 1, SCAN_ENTRIES)
@@ -334,11 +334,16 @@ class RocksStore implements Store {
     this.#queue = []
   }
 
+  // After a failed write or sync what is there can still be read; it may hold more than was acknowledged, as after any write in flight.
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new StorageError('the store is closed')
+  }
+
   #assertUsable(): void {
     if (this.#failure !== null) {
       throw new StorageError(`the store has failed: ${this.#failure.message}`, { cause: this.#failure })
     }
-    if (this.#closing !== null) throw new StorageError('the store is closed')
+    this.#assertOpen()
   }
 }
 

@@ -162,7 +162,7 @@ test('a single append may be larger than the bound', async () => {
 })
 
 for (const operation of ['write', 'fdatasync', 'create']) {
-  test(`a ${operation} that fails takes the directory offline, and is not tried again`, async () => {
+  test(`a ${operation} that fails takes the directory offline for writes, and is not tried again`, async () => {
     const { files, store } = await machine()
     const logs = await openDirectory({ store, files, limits: { cacheBytes: 1e6 } })
     const log = logs.create(TOPIC, 0, 'orders', CONFIG)
@@ -184,7 +184,8 @@ for (const operation of ['write', 'fdatasync', 'create']) {
     equal(logs.isOffline, true)
     equal(causes.length, 1)
     equal(log.flushedOffset, 1)
-    await rejects(async () => log.read(0, { maxBytes: 1000, endOffset: 1, minOneBatch: true }), StorageError)
+    const found = await log.read(0, { maxBytes: 1000, endOffset: log.flushedOffset, minOneBatch: true })
+    equal(found.length, 1)
     await logs.close()
   })
 }
