@@ -1,7 +1,7 @@
 // FindCoordinator (10), v0-6. Which broker coordinates a group or a transaction.
-// - Gap: groups and transactions. Every key is answered with UNSUPPORTED_VERSION, at which clients give up with a clear error, where
-//   COORDINATOR_NOT_AVAILABLE would let them try for ever. It is served at all because librdkafka takes a broker without it for
-//   one too old for lz4, and then sends uncompressed without a word.
+// - Gap: groups and transactions. Every key is answered with COORDINATOR_NOT_AVAILABLE, as by a Kafka whose coordinator is not
+//   there. It is served at all because librdkafka takes a broker without it for one too old for lz4, and then sends uncompressed
+//   without a word; and it must be an error that can be retried, because librdkafka asks even when it only assigns partitions.
 import { ErrorCode } from '../protocol/errors.ts'
 import { FindCoordinator } from '../protocol/messages/find-coordinator.ts'
 import { handler } from './handler.ts'
@@ -12,7 +12,7 @@ const NOBODY = {
   nodeId: -1,
   host: '',
   port: -1,
-  errorCode: ErrorCode.UNSUPPORTED_VERSION,
+  errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE,
   errorMessage: 'This broker does not serve groups and transactions yet: assign partitions instead of subscribing',
 }
 

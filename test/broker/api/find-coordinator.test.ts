@@ -12,13 +12,13 @@ const ask = (apiVersion: number, coordinatorKeys: readonly string[]) =>
     { apiVersion } as Call,
   ) as FindCoordinatorResponse
 
-test('nobody coordinates groups and transactions, and clients are told so for good, key by key', () => {
-  equal(ask(3, []).errorCode, ErrorCode.UNSUPPORTED_VERSION)
+test('nobody coordinates groups and transactions, and clients are told so, key by key', () => {
+  equal(ask(3, []).errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
   deepEqual(
     ask(4, ['a', 'b']).coordinators.map(({ key, nodeId, errorCode }) => [key, nodeId, errorCode]),
     [
-      ['a', -1, ErrorCode.UNSUPPORTED_VERSION],
-      ['b', -1, ErrorCode.UNSUPPORTED_VERSION],
+      ['a', -1, ErrorCode.COORDINATOR_NOT_AVAILABLE],
+      ['b', -1, ErrorCode.COORDINATOR_NOT_AVAILABLE],
     ],
   )
 })
