@@ -50,6 +50,8 @@ export class LogDirectory {
   #usableBytes = 0
   #totalBytes = 0
   #reserveError: StorageError | null = null
+  // What the writer had appended when the disk was last looked at.
+  #appendedAtLook = 0
   #isOffline = false
   #closing: Promise<void> | null = null
 
@@ -109,7 +111,7 @@ export class LogDirectory {
       limits,
       folders,
       nextFileId,
-      reserveError: () => this.#reserveError,
+      reserveError: () => this.#reserveError ?? this.#reserveErrorSince(),
       removeLater: (path, delayMs) => this.#doomed.add(path, delayMs),
     }
     this.#sealer = new Sealer(this.#parts, () => this.#cores())
@@ -179,6 +181,21 @@ export class LogDirectory {
     return this.#totalBytes
   }
 
+  /** Bytes appended and not committed; at its bound appends are refused. */
+  get queuedBytes(): number {
+    return this.#parts.writer.queuedBytes
+  }
+
+  /** Bytes of memory that the tail cache keeps. */
+  get cachedBytes(): number {
+    return this.#parts.cache.sizeBytes
+  }
+
+  /** Bytes of the staging files. */
+  get stagingBytes(): number {
+    return this.#parts.staging.sizeBytes
+  }
+
   /** Applies retention to every log at once, instead of waiting for the interval. */
   async runRetention(): Promise<void> {
     await this.#upkeep?.runRetention()
@@ -244,6 +261,10 @@ export class LogDirectory {
     const { freeBytes, totalBytes } = await files.space(directory.path)
     this.#usableBytes = freeBytes
     this.#totalBytes = totalBytes
+    this.#appendedAtLook = this.#parts.writer.appendedBytes
+    // Early enough that what must be moved first has room too; not before all logs are known.
+    if (this.#upkeep !== null && freeBytes < limits.diskReserveBytes + 2 * limits.stagingFileBytes)
+      this.#sealer.makeRoom()
     const isLow = freeBytes < limits.diskReserveBytes
     if (isLow === (this.#reserveError !== null)) return
     if (!isLow) {
@@ -254,5 +275,13 @@ export class LogDirectory {
     const message = `${freeBytes} bytes are free on the disk of ${directory.path}; appends need ${limits.diskReserveBytes}`
     this.#reserveError = new StorageError(message, { code: 'ENOSPC' })
     log.error({ freeBytes, reserveBytes: limits.diskReserveBytes }, 'the disk is nearly full: appends are refused')
+  }
+  // Between two looks at the disk: what was appended since takes twice its size at most, in a staging file and in the log's own.
+  #reserveErrorSince(): StorageError | null {
+    const { limits } = this.#options
+    const appendedBytes = this.#parts.writer.appendedBytes - this.#appendedAtLook
+    if (this.#usableBytes - 2 * appendedBytes >= limits.diskReserveBytes) return null
+    const message = `about ${appendedBytes} bytes were appended since the disk had ${this.#usableBytes} bytes free`
+    return new StorageError(message, { code: 'ENOSPC' })
   }
 }

@@ -29,7 +29,13 @@ export class Sealer {
   onCommitted(members: readonly Member[]): void {
     if (this.#isClosed) return
     for (const { core } of members) if (this.#hasWork(core)) this.#add(core)
-    if (!this.#isRelieving && this.#parts.staging.sizeBytes > this.#parts.limits.stagingBytes) void this.#relieve()
+    const { staging, limits } = this.#parts
+    if (!this.#isRelieving && staging.sizeBytes > limits.stagingBytes) void this.#relieve(limits.stagingBytes)
+  }
+
+  /** The disk has little room left: empties and removes all staging files but the one that is written. */
+  makeRoom(): void {
+    if (!this.#isClosed && !this.#isRelieving) void this.#relieve(0)
   }
 
   /** Queues the log if something is to be done about it. */
@@ -56,8 +62,15 @@ export class Sealer {
 
   #add(core: LogCore): void {
     this.#queue.add(core)
-    if (this.#running.size >= WORKERS) return
-    const work: Promise<void> = this.#work().finally(() => this.#running.delete(work))
+    if (this.#running.size < WORKERS) this.#startWorker()
+  }
+
+  #startWorker(): void {
+    const work: Promise<void> = this.#work().finally(() => {
+      this.#running.delete(work)
+      // Something may have come between this worker's last look and now.
+      if (this.#queue.size > 0 && this.#parts.writer.failure === null) this.#startWorker()
+    })
     this.#running.add(work)
   }
 
@@ -84,6 +97,7 @@ export class Sealer {
       } else if (this.#leaving.delete(core)) await this.#leaveStaging(core)
       else return
     }
+    this.#leaving.delete(core)
   }
 
   async #leaveStaging(core: LogCore): Promise<void> {
@@ -93,11 +107,11 @@ export class Sealer {
   }
 
   // Empties the oldest staging files until the rest fits.
-  async #relieve(): Promise<void> {
+  async #relieve(limitBytes: number): Promise<void> {
     this.#isRelieving = true
     try {
-      const { staging, limits } = this.#parts
-      while (!this.#isClosed && staging.sizeBytes > limits.stagingBytes) {
+      const { staging } = this.#parts
+      while (!this.#isClosed && staging.sizeBytes > limitBytes) {
         const oldest = staging.oldestFileId
         if (oldest === 0) return
         for (const core of this.#logs()) {
