@@ -60,6 +60,7 @@ export class LogWriter {
   #queue: LogCore[] = []
   #changes: QueuedChange[] = []
   #queuedBytes = 0
+  #appendedBytes = 0
   #isRunning = false
   #failure: StorageError | null = null
   // What the appends of the next group wait for.
@@ -83,6 +84,11 @@ export class LogWriter {
     return this.#queuedBytes
   }
 
+  /** Bytes appended since the start. */
+  get appendedBytes(): number {
+    return this.#appendedBytes
+  }
+
   hasRoomFor(sizeBytes: number): boolean {
     return this.#queuedBytes === 0 || this.#queuedBytes + sizeBytes <= this.#parts.queuedBytes
   }
@@ -90,6 +96,7 @@ export class LogWriter {
   /** `core` has taken `batch`: commits it with the next group. Resolves when it is stored as the log's flush policy asks. */
   append(core: LogCore, batch: TailBatch): Promise<void> {
     this.#queuedBytes += batch.bytes.length
+    this.#appendedBytes += batch.bytes.length
     this.enqueue(core)
     if (core.isDue) return (this.#synced ??= new Waiters()).promise
     return (this.#committed ??= new Waiters()).promise
