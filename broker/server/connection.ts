@@ -47,7 +47,8 @@ type Slot = { answer: readonly Buffer[] | null | undefined; requestBytes: number
 const PRODUCE_KEY = 0
 /** API key, version and correlation id. */
 const LEAST_REQUEST_BYTES = 8
-const LEAST_RESPONSE_BYTES = 128 * 1024
+// A fetch answers with one batch at least, and this is how large one may be (max.message.bytes by default).
+const LEAST_RESPONSE_BYTES = 1024 * 1024
 
 export class Connection implements ConnectionInfo {
   readonly id: string

@@ -157,15 +157,15 @@ test('a reader that does not read its answers gets no further request started', 
   deepEqual(started, [long, 'now-2'])
 })
 
-test('memory for answers is granted in shares, given back when answered, and never nothing', async () => {
-  const { send, answer, reserves, shared } = connect({ responseBytes: 4_000_000 })
+test('memory for answers is granted in shares, given back when answered, and never less than a batch', async () => {
+  const { send, answer, reserves, shared } = connect({ responseBytes: 40_000_000 })
   send(request(FETCH, 'a'))
-  equal(reserves[0]!(50_000_000), 1_000_000)
+  equal(reserves[0]!(50_000_000), 10_000_000)
   equal(reserves[0]!(10), 10)
   equal(shared.responseBytes.usedBytes, 10)
-  shared.responseBytes.add(4_000_000)
-  equal(reserves[0]!(50_000_000), 128 * 1024)
-  shared.responseBytes.add(-4_000_000)
+  shared.responseBytes.add(40_000_000)
+  equal(reserves[0]!(50_000_000), 1024 * 1024)
+  shared.responseBytes.add(-40_000_000)
   await answer('a')
   equal(shared.responseBytes.usedBytes, 0)
 })
