@@ -45,6 +45,8 @@ export class LogDirectory {
   readonly #sealer: Sealer
   // By topic id, then by partition.
   readonly #topics = new Map<Uuid, Map<number, Slot>>()
+  // Gone from the map, but not from the disk yet.
+  readonly #removing = new Set<LogCore>()
   readonly #offlineListeners: ((cause: Error) => void)[] = []
   #upkeep: Upkeep | null = null
   #usableBytes = 0
@@ -114,7 +116,7 @@ export class LogDirectory {
       reserveError: () => this.#reserveError ?? this.#reserveErrorSince(),
       removeLater: (path, delayMs) => this.#doomed.add(path, delayMs),
     }
-    this.#sealer = new Sealer(this.#parts, () => this.#cores())
+    this.#sealer = new Sealer(this.#parts, () => this.#coresOnDisk())
   }
 
   log(topicId: Uuid, partition: number): PartitionLog | undefined {
@@ -138,6 +140,7 @@ export class LogDirectory {
     partitions.delete(partition)
     if (partitions.size === 0) this.#topics.delete(topicId)
     core.isRemoved = true
+    this.#removing.add(core)
     this.#parts.cache.truncate(core.tail, 0)
     await this.#parts.writer.change({
       isSynced: true,
@@ -148,7 +151,7 @@ export class LogDirectory {
         for (const { gte, lt } of core.keys.everythingWithOffset()) batch.deleteRange(gte, lt)
         return true
       },
-      done() {},
+      done: () => this.#removing.delete(core),
     })
     // What moves its bytes at this moment notices at its commit that there is nothing to move any more.
     await core.exclusive(() => Promise.resolve())
@@ -245,6 +248,11 @@ export class LogDirectory {
     for (const partitions of this.#topics.values()) for (const { core } of partitions.values()) yield core
   }
 
+  *#coresOnDisk(): IterableIterator<LogCore> {
+    yield* this.#cores()
+    yield* this.#removing
+  }
+
   #goOffline(cause: StorageError): void {
     this.#isOffline = true
     this.#options.log.error({ error: cause.message }, 'the log directory goes offline')
@@ -254,6 +262,7 @@ export class LogDirectory {
   async #housekeep(): Promise<void> {
     await this.#checkSpace()
     await this.#doomed.removeDue()
+    if (this.#parts.staging.oldestFileId !== 0) await this.#sealer.removeUnused()
   }
 
   async #checkSpace(): Promise<void> {
@@ -276,6 +285,7 @@ export class LogDirectory {
     this.#reserveError = new StorageError(message, { code: 'ENOSPC' })
     log.error({ freeBytes, reserveBytes: limits.diskReserveBytes }, 'the disk is nearly full: appends are refused')
   }
+
   // Between two looks at the disk: what was appended since takes twice its size at most, in a staging file and in the log's own.
   #reserveErrorSince(): StorageError | null {
     const { limits } = this.#options

@@ -32,7 +32,7 @@ export type Change = {
   /** Called while the group is filled, after all appends so far. Returns false to change nothing. */
   fill(batch: StoreBatch): boolean
   /** Called when the group is committed (and synced, if asked for), before anything else happens. */
-  done(): void
+  done(): unknown
 }
 
 type QueuedChange = {

@@ -227,6 +227,8 @@ async function walkExtents(
     if (wasSynced) {
       const where = `${placeOf(core, parts, extent)}: no good record batch at byte ${extent.position + good.sizeBytes}`
       core.error = new StorageError(`${where}, where ${core.name} has one that was flushed`, { code: CORRUPT })
+      // It stays part of the log: its staging file, and those behind it, must not be removed.
+      noteExtent(core, walk, extent, false)
       return false
     }
     walk.cutFrom = extent.baseOffset

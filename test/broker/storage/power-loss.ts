@@ -239,18 +239,25 @@ class World {
   }
 
   async #retain(): Promise<void> {
+    await this.#whileStartsMove(() => this.logs.runRetention())
+  }
+
+  // Retention has its own times in it.
+  async #passTime(): Promise<void> {
+    await this.#whileStartsMove(async () => {
+      this.clock.advance([500, 2500, 70_000][this.#pick(3)]!)
+      await settled()
+    })
+  }
+
+  async #whileStartsMove(work: () => Promise<void>): Promise<void> {
     for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.maxStartOffset = log.endOffset
-    await this.logs.runRetention()
+    await work()
     for (const log of this.logs.logs()) {
       const ledger = this.ledgers.get(log.partition)!
       ledger.minStartOffset = log.logStartOffset
       ledger.maxStartOffset = log.logStartOffset
     }
-  }
-
-  async #passTime(): Promise<void> {
-    this.clock.advance([500, 2500, 70_000][this.#pick(3)]!)
-    await settled()
   }
 
   async #remove(partition: number, log: PartitionLog, ledger: Ledger): Promise<void> {

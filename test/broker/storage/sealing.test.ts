@@ -178,3 +178,13 @@ test('what was written without a sync is synced before its segment is sealed', a
   const durable = [...files.durableFiles()].find(([path]) => path.includes(`.${segments[0]!.fileId}.`))
   equal(durable?.[1].length, segments[0]!.sizeBytes)
 })
+
+test('a staging file that nobody needs any more goes soon, without any pressure', async () => {
+  const { files, clock, log } = await setting({}, { ownFileBytes: 1e9 })
+  await appendAll(log, Array.from({ length: 30 }, () => 700))
+  await log.flush()
+  clock.advance(500)
+  await settled()
+  // The one that is written, the next one, and what the newest batches are in.
+  ok((await files.list('/data/staging')).length <= 3)
+})
