@@ -181,7 +181,10 @@ test('what was written without a sync is synced before its segment is sealed', a
 
 test('a staging file that nobody needs any more goes soon, without any pressure', async () => {
   const { files, clock, log } = await setting({}, { ownFileBytes: 1e9 })
-  await appendAll(log, Array.from({ length: 30 }, () => 700))
+  await appendAll(
+    log,
+    Array.from({ length: 30 }, () => 700),
+  )
   await log.flush()
   clock.advance(500)
   await settled()
