@@ -32,6 +32,7 @@ import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { Connections } from './server/listener.ts'
 import { MemoryBound } from './server/memory-bound.ts'
+import { shareOpenFiles, type OpenFileShares } from './server/open-files.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
 import { nodeFiles, type Files } from './storage/files.ts'
@@ -44,6 +45,8 @@ export type BrokerParts = {
   readonly clock: Clock
   readonly random: Random
   readonly log: Logger
+  /** How many files this process may have open, connections included; no bound when left out. */
+  readonly maxOpenFiles?: number
   readonly transport?: Transport
   readonly files?: Files
 }
@@ -198,6 +201,7 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     // Never the first to refuse: what the server has let in fits.
     queuedBytes: 2 * config.queuedMaxRequestBytes + config.socketRequestMaxBytes,
     inlineGroupBytes: config.logInlineLimitBytes,
+    openFiles: openFileShares(parts).logFiles,
     cacheBytes: config.logCacheBytes,
     diskReserveBytes: config.diskReserveBytes,
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
@@ -273,11 +277,12 @@ function cannotBeElected(electionPath: string): (cause: unknown) => never {
 
 /** Opens the doors: from here on requests are answered. Returns the HTTP port, or -1. */
 async function serve(
-  { config, clock, log }: BrokerParts,
+  parts: BrokerParts,
   context: Context,
   doors: Doors,
   onStop: (step: () => Promise<void> | void) => void,
 ): Promise<number> {
+  const { config, clock, log } = parts
   const metrics = createMetrics()
   const dispatcher = new Dispatcher(context, metrics)
   const shared: ConnectionShared = {
@@ -293,8 +298,13 @@ async function serve(
     requestBytes: new RequestMemory(config.queuedMaxRequestBytes),
     responseBytes: new MemoryBound(config.responseMaxBytes),
   }
+  const shares = openFileShares(parts)
+  if (shares.connections < config.maxConnections) {
+    const fields = { maxOpenFiles: parts.maxOpenFiles, maxConnections: shares.connections }
+    log.warn(fields, 'the system lets this process open too few files for max.connections: raise it (ulimit -n)')
+  }
   const connections = new Connections(shared, {
-    maxConnections: config.maxConnections,
+    maxConnections: shares.connections,
     maxConnectionsPerIp: config.maxConnectionsPerIp,
     maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
     maxIdleMs: config.connectionsMaxIdleMs,
@@ -313,11 +323,17 @@ async function serve(
   if (config.httpPort < 0) return -1
   const unready = () => (logs.isOffline ? 'the log directory has failed' : null)
   const address = { host: config.httpHost, port: config.httpPort }
-  const http = await serveHttp(address, routes, { metrics, unready }).catch((cause: unknown) => {
-    throw cannotListen('HTTP', address.host, address.port, cause)
-  })
+  const http = await serveHttp(address, routes, { metrics, unready }, shares.httpConnections).catch(
+    (cause: unknown) => {
+      throw cannotListen('HTTP', address.host, address.port, cause)
+    },
+  )
   onStop(() => http.stop())
   return http.port
+}
+
+function openFileShares({ config, maxOpenFiles = Infinity }: BrokerParts): OpenFileShares {
+  return shareOpenFiles(maxOpenFiles, config.maxConnections)
 }
 
 /** Lets requests in progress end, for a moment; a consumer that waits for records does not need to be waited for. */

@@ -4,7 +4,7 @@
 //   1  could not start, or broke: one message for people on stderr, or an error in the log
 //   128 + n  a second signal ended it at once
 // (2, a wrong command line, is the business of local/command-line.ts.)
-import { closeSync, openSync, readSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { constants, hostname } from 'node:os'
 import { resolve } from 'node:path'
@@ -149,7 +149,8 @@ async function serve(config: BrokerConfig, log: Logger, warnings: readonly strin
   const stopped = onStopSignal(log)
   // `flotilla up` uses this file without being a broker itself.
   const { startBroker } = await import('./broker.ts')
-  const broker = await startBroker({ config, clock: systemClock, random: systemRandom, log })
+  const maxOpenFiles = openFilesLimit()
+  const broker = await startBroker({ config, clock: systemClock, random: systemRandom, log, maxOpenFiles })
   broker.failed.then(
     error => log.error({ err: error }, 'the data directory has failed: restart the broker when its disk is well again'),
     () => {},
@@ -159,6 +160,16 @@ async function serve(config: BrokerConfig, log: Logger, warnings: readonly strin
   await broker.stop()
   log.info('the broker has stopped')
   process.exit(0)
+}
+
+/** How many files the system lets this process have open; Infinity where it does not say (only Linux has /proc). */
+function openFilesLimit(): number {
+  try {
+    const [, limit] = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    return limit === undefined ? Infinity : Number(limit)
+  } catch {
+    return Infinity
+  }
 }
 
 function announce(config: BrokerConfig, broker: Broker): void {

@@ -6,8 +6,13 @@ import type { HttpContext, Route } from './route.ts'
 
 export type HttpServer = { readonly port: number; stop(): Promise<void> }
 
-/** Serves `routes`. Rejects with the system's error when the port cannot be had. */
-export function serveHttp(address: Address, routes: readonly Route[], context: HttpContext): Promise<HttpServer> {
+/** Serves `routes` to at most `maxConnections` at a time. Rejects with the system's error when the port cannot be had. */
+export function serveHttp(
+  address: Address,
+  routes: readonly Route[],
+  context: HttpContext,
+  maxConnections = Infinity,
+): Promise<HttpServer> {
   const app = express()
   app.disable('x-powered-by')
   for (const route of routes) route(app, context)
@@ -15,6 +20,7 @@ export function serveHttp(address: Address, routes: readonly Route[], context: H
   return new Promise((resolve, reject) => {
     const server: Server = app.listen(address.port, address.host, error => {
       if (error) return reject(error)
+      server.maxConnections = maxConnections
       resolve({
         port: (server.address() as { port: number }).port,
         stop: () =>

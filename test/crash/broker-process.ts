@@ -55,15 +55,18 @@ export async function removeFolders(): Promise<void> {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
 }
 
-/** Starts `flotilla` with these arguments. Its output goes to files in a folder of its own, so that it never waits for a reader. */
-export async function command(args: readonly string[]): Promise<CommandProcess> {
+/** Starts `flotilla` with these arguments, and with so many files to open if given. Its output goes to files in a folder of its own, so that it never waits for a reader. */
+export async function command(args: readonly string[], maxOpenFiles?: number): Promise<CommandProcess> {
   const folder = await newFolder('output')
   const outPath = join(folder, 'out')
   const errPath = join(folder, 'err')
   const out = openSync(outPath, 'a')
   const err = openSync(errPath, 'a')
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('FLOTILLA_')))
-  const child = spawn(nodeBinary(), [cli, ...args], { stdio: ['ignore', out, err], env })
+  const line = [nodeBinary(), cli, ...args]
+  const limited = ['sh', '-c', `ulimit -n ${maxOpenFiles} && exec "$@"`, 'sh', ...line]
+  const [program, ...rest] = maxOpenFiles === undefined ? line : limited
+  const child = spawn(program!, rest, { stdio: ['ignore', out, err], env })
   closeSync(out)
   closeSync(err)
   // A test run that ends early must not leave a process behind.
@@ -100,7 +103,11 @@ export async function outcome(args: readonly string[]): Promise<{ end: End; out:
 }
 
 /** Starts a broker on `dataDir` and waits until it serves. Rejects with its output when it ends before. */
-export async function startBroker(dataDir: string, settings: BrokerSettings = {}): Promise<BrokerProcess> {
+export async function startBroker(
+  dataDir: string,
+  settings: BrokerSettings = {},
+  maxOpenFiles?: number,
+): Promise<BrokerProcess> {
   const host = '127.0.0.1'
   const port = await freePort()
   const httpPort = await freePort()
@@ -111,7 +118,7 @@ export async function startBroker(dataDir: string, settings: BrokerSettings = {}
     ...settings,
   }
   const flags = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`])
-  const run = await command(['broker', '--data', dataDir, ...flags])
+  const run = await command(['broker', '--data', dataDir, ...flags], maxOpenFiles)
   const broker = asBroker(run, { host, port }, httpPort)
   await until('the broker serves', async () => run.hasEnded || (await answersMetadata(broker)))
   if (run.hasEnded) throw new Error(`the broker ended with ${await run.ended}:\n${run.out()}${run.err()}`)

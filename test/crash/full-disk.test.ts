@@ -155,6 +155,12 @@ test('when somebody else fills the disk in the middle of writes, no acknowledgem
   deepEqual(await producing, [KAFKA_STORAGE_ERROR, KAFKA_STORAGE_ERROR])
   await goesOnWithoutDisk(target, ledgers)
 
+  // Nothing can be started there, and it says so.
+  await small.fill(0)
+  const { end, err } = await processes.outcome(['broker', '--port', '0', '--data', join(small.path, 'data')])
+  equal(end, 1)
+  match(err, /^flotilla: [^\n]*(ENOSPC|No space left)[^\n]*\n {2}[^\n]+\n$/)
+
   await small.clear()
   target = await startOn(small)
   for (const ledger of ledgers) {

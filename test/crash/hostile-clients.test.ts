@@ -238,6 +238,22 @@ test('one address gets no more than max.connections.per.ip, another one is serve
   ok(target.out().includes('max.connections.per.ip is reached'))
 })
 
+test('a crowd of connections does not keep the log from its files, nor one at the HTTP port from anything', async () => {
+  broker = await startBroker(await newFolder('hostile'), { 'log.segment.bytes': String(MIB) }, 300)
+  const target = broker
+  await createTopic(target, 'rolling', 3)
+  const connection = await open(target)
+  const ledgers = [0, 1, 2].map(partition => new Ledger('rolling', partition, 300_000))
+  await deafSockets(target, 400)
+  const strangers = await deafSockets({ host: target.host, port: target.httpPort }, 100)
+  for (let round = 0; round < 12; round++) for (const ledger of ledgers) equal(await ledger.produce(connection), 0)
+  connection.close()
+  for (const socket of strangers) socket.destroy()
+  await until('metrics are served', async () => (await target.metric(CONNECTIONS)) > 100)
+  equal(await target.metric('kafka_log_logmanager_offlinelogdirectorycount'), 0)
+  ok(target.out().includes('too few files for max.connections'))
+})
+
 test('connections.max.idle.ms closes who is idle, not who waits for records and not who asks now and then', async () => {
   const target = await start({ 'connections.max.idle.ms': '1500' })
   await createTopic(target, 'quiet', 1)
