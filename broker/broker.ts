@@ -315,6 +315,7 @@ async function serve(
     partitionCount: () => controller.image.partitionCount,
     isLogDirectoryOffline: () => logs.isOffline,
     diskFreeBytes: () => logs.usableBytes,
+    requestsInFlight: () => dispatcher.inFlight(),
     requestMemoryBytes: () => shared.requestBytes.usedBytes,
     responseMemoryBytes: () => shared.responseBytes.usedBytes,
   })

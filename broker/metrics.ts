@@ -10,6 +10,8 @@ export type Observed = {
   partitionCount(): number
   isLogDirectoryOffline(): boolean
   diskFreeBytes(): number
+  /** How many requests run or wait for something, by API: every API that was asked for. */
+  requestsInFlight(): Iterable<readonly [request: string, count: number]>
   requestMemoryBytes(): number
   responseMemoryBytes(): number
 }
@@ -33,6 +35,11 @@ export function createMetrics() {
       'Requests that ended in a fault of the broker, by API',
       ['request'],
     ),
+    errors: counter(
+      'kafka_network_requestmetrics_errors_total',
+      'Errors in answers, by API and error; every partition or other part of an answer counts, and NONE does not',
+      ['request', 'error'],
+    ),
     refusedFrames: counter('flotilla_refused_frames_total', 'Frames that were no request this broker can read'),
     /** Registers the gauges whose value is asked for at each scrape, and those of the process. */
     observe(observed: Observed): void {
@@ -52,6 +59,15 @@ export function createMetrics() {
         observed.isLogDirectoryOffline() ? 1 : 0,
       )
       gauge('flotilla_disk_free_bytes', 'Bytes free on the disk of the log directory', observed.diskFreeBytes)
+      const inFlight = new Gauge({
+        name: 'flotilla_requests_in_flight',
+        help: 'Requests that run or wait for something, by API',
+        labelNames: ['request'],
+        registers,
+        collect() {
+          for (const [request, count] of observed.requestsInFlight()) inFlight.labels(request).set(count)
+        },
+      })
       gauge('flotilla_request_memory_bytes', 'Bytes of requests that wait or run', observed.requestMemoryBytes)
       gauge(
         'flotilla_response_memory_bytes',

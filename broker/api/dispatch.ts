@@ -1,7 +1,9 @@
 // From a frame to its answer: reads the header, finds the handler, decodes, runs it, encodes. One instance per broker.
 // - An unknown API, a version that is not served, or bytes that do not decode: the connection is closed, as Kafka does
 //   (InvalidRequestException in SocketServer). Only ApiVersions of an unknown version is answered, in version 0 (KIP-511).
-// - A handler that throws is our fault: it is logged and counted, and the connection is closed, so that the client retries.
+// - A handler that throws, or answers what cannot be encoded, is our fault: it is logged and counted, and the connection is closed,
+//   so that the client retries.
+// - Errors in answers are counted too (answered-errors.ts); that a client tries again for ever shows nowhere else.
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -9,24 +11,36 @@ import { decodeRequest } from '../protocol/compile.ts'
 import { encodeResponse, readRequestHeader } from '../protocol/header.ts'
 import { ProtocolError } from '../protocol/reader.ts'
 import type { Api } from '../protocol/schema.ts'
+import { AnsweredErrors } from './answered-errors.ts'
 import type { Context } from './context.ts'
-import type { Call, ConnectionInfo, Handler } from './handler.ts'
+import { Unsent, type Call, type ConnectionInfo, type Handler } from './handler.ts'
 
 const API_VERSIONS_KEY = 18
 
+/** One API that is served. */
+type Served = { readonly handler: Handler; readonly errors: AnsweredErrors; inFlight: number }
+
 export class Dispatcher {
-  readonly #handlers: ReadonlyMap<number, Handler>
+  readonly #served = new Map<number, Served>()
   readonly #context: Context
   readonly #metrics: Metrics
   readonly #clock: Clock
   readonly #log: Logger
 
   constructor(context: Context, metrics: Metrics) {
-    this.#handlers = context.apis
     this.#context = context
     this.#metrics = metrics
     this.#clock = context.clock
     this.#log = context.log
+    for (const [key, handler] of context.apis) {
+      const errors = new AnsweredErrors(handler.api, metrics, context.clock, context.log)
+      this.#served.set(key, { handler, errors, inFlight: 0 })
+    }
+  }
+
+  /** How many requests run or wait for something, by the name of their API. */
+  *inFlight(): Generator<readonly [string, number]> {
+    for (const { handler, inFlight } of this.#served.values()) yield [handler.api.name, inFlight]
   }
 
   /**
@@ -40,16 +54,16 @@ export class Dispatcher {
     signal: AbortSignal,
   ): readonly Buffer[] | null | Promise<readonly Buffer[] | null> {
     const startedMs = this.#clock.monotonic()
-    let handler: Handler
+    let served: Served
     let call: Call
     let request: unknown
     let correlationId: number
     try {
       const header = readRequestHeader(frame, this.#lookup)
       correlationId = header.correlationId
-      const found = this.#handlers.get(header.apiKey)
+      const found = this.#served.get(header.apiKey)
       if (found === undefined) throw new ProtocolError(`API ${header.apiKey} is not served`)
-      handler = found
+      served = found
       call = {
         apiKey: header.apiKey,
         apiVersion: header.apiVersion,
@@ -58,6 +72,7 @@ export class Dispatcher {
         signal,
         reserveResponse,
       }
+      const { handler } = served
       if (isServed(handler, header.apiVersion)) {
         request = decodeRequest(handler.api, header.apiVersion, frame, header.bodyAt)
       } else if (header.apiKey === API_VERSIONS_KEY) {
@@ -71,39 +86,46 @@ export class Dispatcher {
       throw error
     }
     let response: unknown
+    served.inFlight++
     try {
-      response = handler.handle(request, this.#context, call)
+      response = served.handler.handle(request, this.#context, call)
     } catch (error) {
-      return this.#fail(handler, call, error)
+      return this.#fail(served, call, error)
     }
     if (response instanceof Promise) {
       return response.then(
-        value => this.#answer(handler, call, correlationId, value, startedMs),
-        error => this.#fail(handler, call, error),
+        value => this.#answer(served, call, correlationId, value, startedMs),
+        error => this.#fail(served, call, error),
       )
     }
-    return this.#answer(handler, call, correlationId, response, startedMs)
+    return this.#answer(served, call, correlationId, response, startedMs)
   }
 
-  readonly #lookup = (key: number): Api | undefined => this.#handlers.get(key)?.api
+  readonly #lookup = (key: number): Api | undefined => this.#served.get(key)?.handler.api
 
   #answer(
-    handler: Handler,
+    served: Served,
     call: Call,
     correlationId: number,
     response: unknown,
     startedMs: number,
   ): readonly Buffer[] | null {
-    const name = handler.api.name
+    let chunks: readonly Buffer[] | null
+    try {
+      chunks = encoded(served, call, correlationId, response)
+    } catch (error) {
+      return this.#fail(served, call, error)
+    }
+    const { name } = served.handler.api
+    served.inFlight--
     this.#metrics.requests.labels(name).inc()
     this.#metrics.requestTimeMs.labels(name).inc(this.#clock.monotonic() - startedMs)
-    if (response === null) return null
-    const version = isServed(handler, call.apiVersion) ? call.apiVersion : 0
-    return encodeResponse(handler.api, version, correlationId, response as never)
+    return chunks
   }
 
-  #fail(handler: Handler, call: Call, error: unknown): never {
-    const { name } = handler.api
+  #fail(served: Served, call: Call, error: unknown): never {
+    const { name } = served.handler.api
+    served.inFlight--
     this.#metrics.requestFailures.labels(name).inc()
     const fields = {
       api: name,
@@ -115,6 +137,23 @@ export class Dispatcher {
     this.#log.error(fields, 'a request failed by a fault of the broker')
     throw error
   }
+}
+
+/** The answer as chunks, its errors counted; null when none is sent. Throws when the handler gave what the version cannot carry. */
+function encoded(
+  { handler, errors }: Served,
+  call: Call,
+  correlationId: number,
+  response: unknown,
+): readonly Buffer[] | null {
+  if (response === null) return null
+  if (response instanceof Unsent) {
+    errors.count(response.response as object, call)
+    return null
+  }
+  errors.count(response as object, call)
+  const version = isServed(handler, call.apiVersion) ? call.apiVersion : 0
+  return encodeResponse(handler.api, version, correlationId, response as never)
 }
 
 function isServed(handler: Handler, version: number): boolean {

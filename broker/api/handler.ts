@@ -32,6 +32,9 @@ export type Call = {
   reserveResponse(wantBytes: number): number
 }
 
+/** What a handler makes of a request: null, and what is `Unsent`, is not sent. */
+export type Answer<A extends Api> = ResponseInit<A> | Unsent<ResponseInit<A>> | null
+
 export type Handler = {
   readonly api: Api
   /** The oldest and the newest version served. */
@@ -39,19 +42,25 @@ export type Handler = {
   readonly handle: (request: unknown, context: Context, call: Call) => unknown
 }
 
+/** An answer that is not sent, because the client does not wait for one, with errors that shall be counted all the same. */
+export class Unsent<R = unknown> {
+  readonly response: R
+
+  constructor(response: R) {
+    this.response = response
+  }
+}
+
 /**
  * Declares a handler. `handle` runs in the order in which requests arrived on a connection, up to its first `await`
- * ("stage one"); answers are sent in the same order. It returns the response, or null to send none (Produce with acks=0).
+ * ("stage one"); answers are sent in the same order. It returns the response, or null to send none (Produce with acks=0),
+ * or an `Unsent` to send none although there are errors in it.
  * Everything the protocol expects to go wrong is a value in the response; a throw means that the broker is at fault, and
  * the connection is closed.
  */
 export function handler<A extends Api>(
   api: A,
-  handle: (
-    request: RequestOf<A>,
-    context: Context,
-    call: Call,
-  ) => ResponseInit<A> | null | Promise<ResponseInit<A> | null>,
+  handle: (request: RequestOf<A>, context: Context, call: Call) => Answer<A> | Promise<Answer<A>>,
   options: { versions?: readonly [number, number] } = {},
 ): Handler {
   return { api, versions: options.versions ?? api.versions, handle: handle as Handler['handle'] }

@@ -13,12 +13,11 @@ import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
 import { isInternalTopic, type MetadataImage, type TopicImage } from '../metadata/image.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { Produce, type ProduceRequest } from '../protocol/messages/produce.ts'
-import type { ResponseInit } from '../protocol/schema.ts'
 import { compressionOf, HEADER_SIZE, isCompressionKnown, isTransactional } from '../records/batch.ts'
 import { LeaderClosedError, type AppendResult, type Leader } from '../replication/leader.ts'
 import { StorageError } from '../storage/storage-error.ts'
 import type { Context } from './context.ts'
-import { handler, type Call } from './handler.ts'
+import { handler, Unsent, type Answer, type Call } from './handler.ts'
 import { LeaderHints, type LeaderHint } from './leader-hints.ts'
 
 const ADMIN_CLIENT_ID = '__admin_client'
@@ -26,7 +25,7 @@ const FIRST_VERSION_WITH_ZSTD = 7
 const FIRST_VERSION_WITH_HINTS = 10
 const FIRST_VERSION_WITH_TOPIC_IDS = 13
 
-type Response = ResponseInit<typeof Produce>
+type ProduceAnswer = Answer<typeof Produce>
 
 /** The answer for one partition: made as a failure, completed as things go well. */
 type PartitionResponse = {
@@ -62,7 +61,7 @@ class ProduceRun {
   }
 
   /** Stage one, for all partitions; what is left is to wait. */
-  start(): Response | null | Promise<Response | null> {
+  start(): ProduceAnswer | Promise<ProduceAnswer> {
     const nowMs = this.#context.clock.now()
     const refusal = refusalOfAll(this.#request)
     for (const { name, topicId, partitionData } of this.#request.topicData) {
@@ -177,13 +176,14 @@ class ProduceRun {
     response.currentLeader = this.#hints.add(this.#context.image(), topic.topicId, response.index)
   }
 
-  #finish(): Response | null {
-    if (this.#request.acks === 0) {
-      const error = this.#firstError()
-      if (error !== null) this.#call.connection.close(`a Produce request with acks=0 failed: ${error}`)
-      return null
+  #finish(): ProduceAnswer {
+    if (this.#request.acks !== 0) {
+      return { responses: this.#responses, nodeEndpoints: this.#hints === null ? undefined : this.#hints.endpoints }
     }
-    return { responses: this.#responses, nodeEndpoints: this.#hints === null ? undefined : this.#hints.endpoints }
+    const error = this.#firstError()
+    if (error === null) return null
+    this.#call.connection.close(`a Produce request with acks=0 failed: ${error}`)
+    return new Unsent({ responses: this.#responses })
   }
 
   #firstError(): string | null {

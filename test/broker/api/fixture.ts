@@ -2,7 +2,7 @@
 // goes through the codec both ways, so a field that the version cannot carry fails here too.
 import type { Context } from '../../../broker/api/context.ts'
 import { FetchSessions } from '../../../broker/api/fetch-session.ts'
-import type { Call, Handler } from '../../../broker/api/handler.ts'
+import { Unsent, type Call, type Handler } from '../../../broker/api/handler.ts'
 import { ProducerIds } from '../../../broker/api/producer-ids.ts'
 import { silentLogger } from '../../../broker/base/log.ts'
 import type { Uuid } from '../../../broker/base/uuid.ts'
@@ -187,7 +187,7 @@ async function ask<A extends Api>(
     reserveResponse: options.grant ?? (wantBytes => wantBytes),
   }
   const answer = await handler.handle(decodeRequest(api, version, frame, header.bodyAt), context, call)
-  if (answer === null) return null as never
+  if (answer === null || answer instanceof Unsent) return null as never
   const response = Buffer.concat(encodeResponse(api, version, 7, answer as never)).subarray(4)
   return decodeResponse(api, version, response, readResponseHeader(api, version, response).bodyAt)
 }

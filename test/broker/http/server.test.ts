@@ -19,6 +19,7 @@ beforeAll(async () => {
     partitionCount: () => 1,
     isLogDirectoryOffline: () => false,
     diskFreeBytes: () => 1,
+    requestsInFlight: () => [['Fetch', 2]],
     requestMemoryBytes: () => 0,
     responseMemoryBytes: () => 0,
   })
@@ -31,6 +32,7 @@ test('metrics are in the text format of Prometheus, counted and asked for at the
   equal(status, 200)
   match(type!, /^text\/plain; version=0\.0\.4/)
   match(text, /^kafka_network_requestmetrics_requests_total\{request="Fetch"\} 3$/m)
+  match(text, /^flotilla_requests_in_flight\{request="Fetch"\} 2$/m)
   match(text, /^kafka_server_socket_server_metrics_connection_count 7$/m)
 })
 
