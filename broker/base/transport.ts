@@ -1,6 +1,7 @@
 // Sockets as an interface: TCP here, a virtual network in the simulation. It moves bytes and says how many wait to be
 // sent; frames, order and limits are the business of server/ and client/.
 import net from 'node:net'
+import { canonicalIp } from './ip.ts'
 
 export type SocketEvents = {
   /** Bytes arrived. The buffer belongs to the receiver. */
@@ -12,6 +13,7 @@ export type SocketEvents = {
 }
 
 export type Socket = {
+  /** As canonicalIp writes it; '' when the peer is already gone. */
   readonly remoteAddress: string
   readonly remotePort: number
   /** Bytes given to `write` that the operating system has not taken yet. */
@@ -81,7 +83,7 @@ function tcpSocket(socket: net.Socket): Socket {
   let cause: Error | undefined
   socket.on('error', error => (cause = error))
   return {
-    remoteAddress: socket.remoteAddress ?? '',
+    remoteAddress: canonicalIp(socket.remoteAddress ?? '') ?? '',
     remotePort: socket.remotePort ?? 0,
     get unsentBytes() {
       return socket.writableLength

@@ -10,6 +10,7 @@ import { allocateProducerIds, registerBroker, setFenced } from './brokers.ts'
 import type { ProducerIdBlock, Registered, Registration } from './brokers.ts'
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts'
 import type { AlterConfigsOptions, AlteredResource, ConfigOperations, ConfigReplacement } from './configs.ts'
+import { alterClientQuotas, type AlteredQuota, type QuotaAlteration } from './client-quotas.ts'
 import { supportedFeatures } from './features.ts'
 import { emptyImage, type MetadataImage, type TopicImage } from './image.ts'
 import { createPartitions, type CreatedPartitions, type PartitionsToCreate } from './partitions.ts'
@@ -17,6 +18,8 @@ import { Publisher, type Subscriber } from './publisher.ts'
 import type { MetadataRecord } from './records.ts'
 import type { Outcome } from './refusal.ts'
 import { replay, seal, type MetadataState } from './replay.ts'
+import { alterScramCredentials } from './scram-credentials.ts'
+import type { AlteredCredential, CredentialDeletion, CredentialUpsertion } from './scram-credentials.ts'
 import { snapshot } from './snapshot.ts'
 import { createTopics, deleteTopics } from './topics.ts'
 import type { CreatedTopic, DeletedTopic, TopicToCreate, TopicToDelete } from './topics.ts'
@@ -128,6 +131,20 @@ export class Controller {
     options: AlterConfigsOptions = { validateOnly: false },
   ): Promise<readonly AlteredResource[]> {
     return this.#write((image, emit) => alterConfigs(image, resources, options, emit))
+  }
+
+  alterScramCredentials(
+    deletions: readonly CredentialDeletion[],
+    upsertions: readonly CredentialUpsertion[],
+  ): Promise<readonly AlteredCredential[]> {
+    return this.#write((image, emit) => alterScramCredentials(image, deletions, upsertions, emit))
+  }
+
+  alterClientQuotas(
+    alterations: readonly QuotaAlteration[],
+    options = { validateOnly: false },
+  ): Promise<readonly AlteredQuota[]> {
+    return this.#write((image, emit) => alterClientQuotas(image, alterations, options, emit))
   }
 
   registerBroker(registration: Registration): Promise<Registered> {

@@ -43,6 +43,23 @@ export type TopicImage = {
   readonly configs: ReadonlyMap<string, string>
 }
 
+export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+
+/** What SCRAM needs to know of a password (RFC 5802); the bytes in base64. */
+export type ScramCredential = {
+  readonly salt: string
+  readonly storedKey: string
+  readonly serverKey: string
+  readonly iterations: number
+}
+
+export type ScramCredentials = { readonly [Mechanism in ScramMechanism]?: ScramCredential }
+
+/** Whose quota it is: a name, or null for everybody of that type who has no quota of their own. */
+export type QuotaEntity = { readonly [Type in 'user' | 'client-id' | 'ip']?: string | null }
+
+export type ClientQuota = { readonly entity: QuotaEntity; readonly values: ReadonlyMap<string, number> }
+
 export type MetadataImage = {
   /** How many records made this image since the cluster was created; grows with each. */
   readonly version: number
@@ -58,6 +75,10 @@ export type MetadataImage = {
   /** What was set with IncrementalAlterConfigs: under '' for all brokers, under a node id for one. */
   readonly brokerConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>
   readonly features: ReadonlyMap<string, number>
+  /** By the name of the user. */
+  readonly scramCredentials: ShardedMap<ScramCredentials>
+  /** By `quotaKey` of the entity. */
+  readonly clientQuotas: ShardedMap<ClientQuota>
   readonly nextProducerId: number
   readonly partitionCount: number
 }
@@ -75,6 +96,8 @@ export const emptyImage: MetadataImage = {
   brokers: new Map(),
   brokerConfigs: new Map(),
   features: new Map(),
+  scramCredentials: ShardedMap.empty<ScramCredentials>(),
+  clientQuotas: ShardedMap.empty<ClientQuota>(),
   nextProducerId: 0,
   partitionCount: 0,
 }
@@ -83,6 +106,16 @@ export const emptyImage: MetadataImage = {
 export function topicById(image: MetadataImage, topicId: Uuid): TopicImage | undefined {
   const name = image.topicNames.get(topicId)
   return name === undefined ? undefined : image.topics.get(name)
+}
+
+/** Names an entity, whatever its names look like: each part is absent, the default, or a name with its length. */
+export function quotaKey(entity: QuotaEntity): string {
+  return quotaPart(entity.user) + quotaPart(entity['client-id']) + quotaPart(entity.ip)
+}
+
+function quotaPart(name: string | null | undefined): string {
+  if (name === undefined) return '-'
+  return name === null ? '*' : `${name.length}:${name}`
 }
 
 /** Topics that the broker itself keeps state in; clients may not write to them or create them by accident (KIP-360, KIP-932). */

@@ -7,6 +7,7 @@ type Check = (value: unknown) => string | null
 
 const text: Check = value => (typeof value === 'string' ? null : ' must be a text')
 const flag: Check = value => (typeof value === 'boolean' ? null : ' must be true or false')
+const number: Check = value => (Number.isFinite(value) ? null : ' must be a number')
 const integer: Check = value => (Number.isSafeInteger(value) ? null : ' must be an integer')
 
 function nullable(check: Check): Check {
@@ -84,6 +85,11 @@ const partitionChange = object({
   removingReplicas: optional(integers),
 })
 
+const scramMechanism = oneOf('SCRAM-SHA-256', 'SCRAM-SHA-512')
+
+const quotaName = optional(nullable(text))
+const quotaEntity = object({ user: quotaName, 'client-id': quotaName, ip: quotaName })
+
 const listener = object({ name: text, host: text, port: integer, securityProtocol: text })
 
 type Fields<R> = { readonly [Name in Exclude<keyof R, 'kind'>]: Check }
@@ -129,6 +135,22 @@ export const recordShapes: {
   'producer-ids-allocated': {
     version: 0,
     fields: { brokerId: integer, brokerEpoch: integer, nextProducerId: integer },
+  },
+  'scram-credential-set': {
+    version: 0,
+    fields: {
+      user: text,
+      mechanism: scramMechanism,
+      salt: text,
+      storedKey: text,
+      serverKey: text,
+      iterations: integer,
+    },
+  },
+  'scram-credential-removed': { version: 0, fields: { user: text, mechanism: scramMechanism } },
+  'client-quota-changed': {
+    version: 0,
+    fields: { entity: quotaEntity, key: text, value: nullable(number) },
   },
   'snapshot-started': { version: 0, fields: {} },
   'snapshot-ended': { version: 0, fields: { imageVersion: integer } },

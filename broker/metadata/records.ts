@@ -4,7 +4,7 @@
 import { assert } from '../base/assert.ts'
 import type { Uuid } from '../base/uuid.ts'
 import type { Codec } from '../machine/journal.ts'
-import type { Listener } from './image.ts'
+import type { Listener, QuotaEntity, ScramMechanism } from './image.ts'
 import { checkFields, recordShapes } from './record-shapes.ts'
 
 /**
@@ -82,6 +82,24 @@ export type MetadataRecord =
       readonly brokerId: number
       readonly brokerEpoch: number
       readonly nextProducerId: number
+    }
+  | {
+      readonly kind: 'scram-credential-set'
+      readonly user: string
+      readonly mechanism: ScramMechanism
+      /** These three in base64. */
+      readonly salt: string
+      readonly storedKey: string
+      readonly serverKey: string
+      readonly iterations: number
+    }
+  | { readonly kind: 'scram-credential-removed'; readonly user: string; readonly mechanism: ScramMechanism }
+  /** Null removes the quota. */
+  | {
+      readonly kind: 'client-quota-changed'
+      readonly entity: QuotaEntity
+      readonly key: string
+      readonly value: number | null
     }
   /** What lies between these two is the whole state, as it was after `imageVersion` records; everything before is void. */
   | { readonly kind: 'snapshot-started' }

@@ -20,3 +20,15 @@ export function duplicatesOf<T>(items: Iterable<T>): Set<T> {
   }
   return duplicates
 }
+
+/** As many records as Kafka lets one request make. */
+const MAX_ALTERATIONS = 10_000
+
+/** Why a request that makes so many records is refused as a whole, or null. */
+export function tooManyAlterations(count: number): Outcome | null {
+  if (count <= MAX_ALTERATIONS) return null
+  return refuse(
+    ErrorCode.POLICY_VIOLATION,
+    `Unable to perform excessively large batch operation: ${count} alterations, at most ${MAX_ALTERATIONS} are allowed.`,
+  )
+}

@@ -1,7 +1,7 @@
 // What each record does to the metadata image: the only writer. Pure in what it produces: an image that was handed out before never
 // changes. A record that does not fit the image means that the log and we disagree about history, which no answer can repair: an assertion.
 import { assert } from '../base/assert.ts'
-import { emptyImage, NO_LEADER } from './image.ts'
+import { emptyImage, NO_LEADER, quotaKey } from './image.ts'
 import type { BrokerImage, MetadataImage, PartitionImage, TopicImage } from './image.ts'
 import type { MetadataRecord, NewPartition, PartitionChange } from './records.ts'
 import type { Edit } from './sharded-map.ts'
@@ -67,6 +67,18 @@ function apply(image: MetadataImage, record: MetadataRecord, edit: Edit | null):
     case 'producer-ids-allocated':
       assert(record.nextProducerId >= image.nextProducerId, 'producer ids are handed out once')
       return { ...image, nextProducerId: record.nextProducerId }
+    case 'scram-credential-set': {
+      const { kind: _, user, mechanism, ...credential } = record
+      const before = image.scramCredentials.get(user)
+      return {
+        ...image,
+        scramCredentials: image.scramCredentials.with(user, { ...before, [mechanism]: credential }, edit),
+      }
+    }
+    case 'scram-credential-removed':
+      return scramCredentialRemoved(image, record, edit)
+    case 'client-quota-changed':
+      return clientQuotaChanged(image, record, edit)
     case 'snapshot-started':
       return { ...emptyImage, version: image.version }
     case 'snapshot-ended':
@@ -188,6 +200,37 @@ function brokerConfigChanged(image: MetadataImage, record: RecordOf<'config-chan
   const before = image.brokerConfigs.get(record.resource) ?? new Map<string, string>()
   const after = withEntry(before, record.key, record.value)
   return { ...image, brokerConfigs: withEntry(image.brokerConfigs, record.resource, after.size === 0 ? null : after) }
+}
+
+function scramCredentialRemoved(
+  image: MetadataImage,
+  { user, mechanism }: RecordOf<'scram-credential-removed'>,
+  edit: Edit | null,
+): MetadataImage {
+  const before = image.scramCredentials.get(user)
+  assert(before?.[mechanism] !== undefined, `the ${mechanism} credential of ${user} exists when it is removed`)
+  const { [mechanism]: _, ...others } = before
+  const isLast = Object.keys(others).length === 0
+  const { scramCredentials } = image
+  return {
+    ...image,
+    scramCredentials: isLast ? scramCredentials.without(user, edit) : scramCredentials.with(user, others, edit),
+  }
+}
+
+function clientQuotaChanged(
+  image: MetadataImage,
+  { entity, key, value }: RecordOf<'client-quota-changed'>,
+  edit: Edit | null,
+): MetadataImage {
+  const name = quotaKey(entity)
+  const { clientQuotas } = image
+  const values = withEntry(clientQuotas.get(name)?.values ?? new Map<string, number>(), key, value)
+  return {
+    ...image,
+    clientQuotas:
+      values.size === 0 ? clientQuotas.without(name, edit) : clientQuotas.with(name, { entity, values }, edit),
+  }
 }
 
 function withTopic(image: MetadataImage, topic: TopicImage, edit: Edit | null): MetadataImage {

@@ -1,6 +1,6 @@
 // The whole image as records, so that the metadata log can be cut: what lies between 'snapshot-started' and 'snapshot-ended' replays
 // to the same image. Not here: when to write one and where it is kept (controller.ts, machine/journal.ts).
-import type { MetadataImage, PartitionImage, TopicImage } from './image.ts'
+import type { MetadataImage, PartitionImage, ScramMechanism, TopicImage } from './image.ts'
 import type { MetadataRecord, NewPartition } from './records.ts'
 
 export function snapshot(image: MetadataImage): MetadataRecord[] {
@@ -15,6 +15,14 @@ export function snapshot(image: MetadataImage): MetadataRecord[] {
     for (const [key, value] of configs) records.push({ kind: 'config-changed', type: 'broker', resource, key, value })
   }
   for (const topic of image.topics.values()) records.push(topicRecord(topic))
+  for (const [user, credentials] of image.scramCredentials) {
+    for (const [mechanism, credential] of Object.entries(credentials)) {
+      records.push({ kind: 'scram-credential-set', user, mechanism: mechanism as ScramMechanism, ...credential })
+    }
+  }
+  for (const { entity, values } of image.clientQuotas.values()) {
+    for (const [key, value] of values) records.push({ kind: 'client-quota-changed', entity, key, value })
+  }
   records.push({
     kind: 'producer-ids-allocated',
     brokerId: image.controllerId,

@@ -4,9 +4,11 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
 import { allocateProducerIds, registerBroker, setFenced } from '../../../broker/metadata/brokers.ts'
 import { alterConfigs, incrementalAlterConfigs, ResourceType } from '../../../broker/metadata/configs.ts'
+import { alterClientQuotas } from '../../../broker/metadata/client-quotas.ts'
 import { emptyImage, NO_LEADER, topicById, type MetadataImage } from '../../../broker/metadata/image.ts'
 import { createPartitions } from '../../../broker/metadata/partitions.ts'
 import { metadataCodec, type MetadataRecord } from '../../../broker/metadata/records.ts'
+import { alterScramCredentials } from '../../../broker/metadata/scram-credentials.ts'
 import { snapshot } from '../../../broker/metadata/snapshot.ts'
 import { createTopics, deleteTopics } from '../../../broker/metadata/topics.ts'
 import { decide, imageOf, plain, seededRandom } from './images.ts'
@@ -63,7 +65,7 @@ class Client {
   ask(image: MetadataImage, emit: (record: MetadataRecord) => void): unknown {
     const validateOnly = this.below(10) === 0
     const random = this.#random
-    switch (this.below(9)) {
+    switch (this.below(11)) {
       case 0:
       case 1:
         return createTopics(
@@ -150,6 +152,36 @@ class Client {
         if (broker === undefined) return null
         return setFenced(image, broker.brokerId, broker.brokerEpoch, this.below(2) === 0, emit)
       }
+      case 8:
+        return alterScramCredentials(
+          image,
+          this.some(() => ({ name: this.of(NAMES), mechanism: this.below(4) })),
+          this.some(() => ({
+            name: this.of(NAMES),
+            mechanism: this.below(4),
+            iterations: 4000 + this.below(200),
+            salt: random.bytes(2),
+            saltedPassword: random.bytes(this.below(3)),
+          })),
+          emit,
+        )
+      case 9:
+        return alterClientQuotas(
+          image,
+          this.some(() => ({
+            entity: this.some(() => ({
+              entityType: this.of(['user', 'client-id', 'ip', 'role']),
+              entityName: this.of([null, '10.0.0.1', ...NAMES]),
+            })),
+            ops: this.some(() => ({
+              key: this.of(['producer_byte_rate', 'request_percentage', 'connection_creation_rate', 'no_such_key']),
+              value: this.of([1, 2.5, 0, -1, NaN, Infinity, 1e300]),
+              remove: this.below(4) === 0,
+            })),
+          })),
+          { validateOnly },
+          emit,
+        )
       default: {
         const broker = this.of([...image.brokers.values()])
         return allocateProducerIds(image, broker?.brokerId ?? 0, broker?.brokerEpoch ?? 0, emit)
@@ -227,10 +259,13 @@ test('whatever is asked, the image holds together and is what its records replay
   deepEqual([...kinds].sort(), [
     'broker-fencing-changed',
     'broker-registered',
+    'client-quota-changed',
     'config-changed',
     'partitions-changed',
     'partitions-created',
     'producer-ids-allocated',
+    'scram-credential-removed',
+    'scram-credential-set',
     'topic-created',
     'topic-deleted',
   ])
