@@ -1,23 +1,74 @@
-// FindCoordinator (10), v0-6. Which broker coordinates a group or a transaction.
-// - Gap: groups and transactions. Every key is answered with COORDINATOR_NOT_AVAILABLE, as by a Kafka whose coordinator is not
-//   there. It is served at all because librdkafka takes a broker without it for one too old for lz4, and then sends uncompressed
-//   without a word; and it must be an error that can be retried, because librdkafka asks even when it only assigns partitions.
-import { ErrorCode } from '../protocol/errors.ts'
+// FindCoordinator (10), v0-6. Which broker coordinates a group or a transactional id: the leader of the partition that keeps it.
+// - The first who asks creates the internal topic. Kafka answers COORDINATOR_NOT_AVAILABLE meanwhile and the client asks again; here the
+//   answer waits for the topic.
+// - Without a leader that the client's listener reaches: COORDINATOR_NOT_AVAILABLE. A key type that nobody has: INVALID_REQUEST.
+// - Gap: share groups (key type 2, v6), which Kafka without the feature refuses the same way.
+import { internalTopic, type InternalTopic } from '../coordinator/internal-topic.ts'
+import { partitionOfKey } from '../coordinator/partition-of-key.ts'
+import { ErrorCode, errorMessage } from '../protocol/errors.ts'
 import { FindCoordinator } from '../protocol/messages/find-coordinator.ts'
+import type { Context } from './context.ts'
+import { decided, isOutcome } from './controller-call.ts'
 import { handler } from './handler.ts'
+import { endpointsOf, type Endpoint } from './topic-description.ts'
 
 const FIRST_VERSION_WITH_MANY_KEYS = 4
+// Clients that start wait for this answer, and ask again.
+const CREATE_TIMEOUT_MS = 10_000
 
-const NOBODY = {
-  nodeId: -1,
-  host: '',
-  port: -1,
-  errorCode: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-  errorMessage: 'This broker does not serve groups and transactions yet: assign partitions instead of subscribing',
+/** By key type. */
+const TOPICS: readonly InternalTopic[] = ['__consumer_offsets', '__transaction_state']
+
+export const findCoordinator = handler(FindCoordinator, (request, context, { apiVersion, connection }) => {
+  const topicName = TOPICS[request.keyType]
+  const isBatched = apiVersion >= FIRST_VERSION_WITH_MANY_KEYS
+  const keys = isBatched ? request.coordinatorKeys : [request.key]
+  const answer = (why: ErrorCode = ErrorCode.COORDINATOR_NOT_AVAILABLE) => {
+    const endpoints = endpointsOf(context.image(), connection.listenerName)
+    const coordinators = keys.map(key => ({
+      key,
+      ...(topicName === undefined ? nobody(why) : coordinatorOf(key, topicName, endpoints, context)),
+    }))
+    return isBatched ? { coordinators } : { ...coordinators[0]!, coordinators: [] }
+  }
+  if (topicName === undefined) return answer(ErrorCode.INVALID_REQUEST)
+  if (context.image().topics.has(topicName)) return answer()
+  return create(topicName, context).then(() => answer())
+})
+
+type Coordinator = {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
 }
 
-export const findCoordinator = handler(FindCoordinator, ({ coordinatorKeys }, _context, { apiVersion }) =>
-  apiVersion < FIRST_VERSION_WITH_MANY_KEYS
-    ? NOBODY
-    : { coordinators: coordinatorKeys.map(key => ({ key, ...NOBODY })) },
-)
+function coordinatorOf(
+  key: string,
+  topicName: InternalTopic,
+  endpoints: ReadonlyMap<number, Endpoint>,
+  { image }: Context,
+): Coordinator {
+  const partitions = image().topics.get(topicName)?.partitions
+  if (partitions === undefined) return nobody(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  const endpoint = endpoints.get(partitions[partitionOfKey(key, partitions.length)]!.leader)
+  if (endpoint === undefined || endpoint.isFenced) return nobody(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+  const { brokerId: nodeId, host, port } = endpoint
+  return { nodeId, host, port, errorCode: ErrorCode.NONE, errorMessage: null }
+}
+
+function nobody(errorCode: ErrorCode): Coordinator {
+  return { nodeId: -1, host: '', port: -1, errorCode, errorMessage: errorMessage(errorCode) }
+}
+
+async function create(topicName: InternalTopic, { controller, config, image, clock, log }: Context): Promise<void> {
+  const creation = controller.createTopics([internalTopic(topicName, config, image())])
+  const results = await decided(creation, CREATE_TIMEOUT_MS, clock)
+  if (isOutcome(results)) return
+  const { errorCode, errorMessage: problem } = results[0]!
+  if (errorCode === ErrorCode.NONE) log.info({ topic: topicName }, 'Created the topic of a coordinator')
+  else if (errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS) {
+    log.warn({ topic: topicName, problem }, 'Cannot create the topic of a coordinator')
+  }
+}

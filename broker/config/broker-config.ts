@@ -44,6 +44,22 @@ export type BrokerConfig = TopicDefaults &
     readonly logRetentionCheckIntervalMs: number
     readonly producerIdExpirationMs: number
 
+    readonly groupInitialRebalanceDelayMs: number
+    readonly groupMinSessionTimeoutMs: number
+    readonly groupMaxSessionTimeoutMs: number
+    readonly groupMaxSize: number
+    readonly offsetMetadataMaxBytes: number
+    readonly offsetsCommitTimeoutMs: number
+    readonly offsetsRetentionMs: number
+    readonly offsetsRetentionCheckIntervalMs: number
+    readonly offsetsTopicNumPartitions: number
+    readonly offsetsTopicReplicationFactor: number
+    readonly offsetsTopicSegmentBytes: number
+    readonly transactionStateLogNumPartitions: number
+    readonly transactionStateLogReplicationFactor: number
+    readonly transactionStateLogSegmentBytes: number
+    readonly transactionStateLogMinIsr: number
+
     /** '' = every interface. */
     readonly httpHost: string
     /** 0 = any free port; -1 = no HTTP server. */
@@ -189,6 +205,21 @@ function readBrokerConfig(
     maxRequestPartitionSizeLimit: number('max.request.partition.size.limit'),
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
+    groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),
+    groupMinSessionTimeoutMs: number('group.min.session.timeout.ms'),
+    groupMaxSessionTimeoutMs: number('group.max.session.timeout.ms'),
+    groupMaxSize: number('group.max.size'),
+    offsetMetadataMaxBytes: number('offset.metadata.max.bytes'),
+    offsetsCommitTimeoutMs: number('offsets.commit.timeout.ms'),
+    offsetsRetentionMs: number('offsets.retention.minutes') * 60_000,
+    offsetsRetentionCheckIntervalMs: number('offsets.retention.check.interval.ms'),
+    offsetsTopicNumPartitions: number('offsets.topic.num.partitions'),
+    offsetsTopicReplicationFactor: number('offsets.topic.replication.factor'),
+    offsetsTopicSegmentBytes: number('offsets.topic.segment.bytes'),
+    transactionStateLogNumPartitions: number('transaction.state.log.num.partitions'),
+    transactionStateLogReplicationFactor: number('transaction.state.log.replication.factor'),
+    transactionStateLogSegmentBytes: number('transaction.state.log.segment.bytes'),
+    transactionStateLogMinIsr: number('transaction.state.log.min.isr'),
     httpHost: text('flotilla.http.host')!,
     httpPort: number('flotilla.http.port'),
     clusterId: text('flotilla.cluster.id'),

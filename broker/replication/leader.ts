@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
 import { ErrorCode, errorMessage } from '../protocol/errors.ts'
-import { setBaseOffset, setLeaderEpoch, type BatchHeader } from '../records/batch.ts'
+import { readHeader, setBaseOffset, setLeaderEpoch, type BatchHeader } from '../records/batch.ts'
 import type { RecordError } from '../records/scan.ts'
 import { validateProduce, type ProduceLimits } from '../records/validate.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
@@ -121,6 +121,27 @@ export class Leader {
     if (producer.kind === 'duplicate') {
       return this.#duplicate(producer.baseOffset, producer.lastOffset, producer.timestamp)
     }
+    return this.#store(batch, header)
+  }
+
+  /**
+   * Appends one valid batch that this broker made itself: no producer is checked and no size, as a coordinator's records are bounded by
+   * the coordinator. It needs enough replicas in sync; `batch` is patched in place.
+   */
+  appendOwn(batch: Buffer): AppendResult {
+    if (!hasEnoughReplicas(this.#state)) return this.#tooFewReplicas()
+    return this.#store(batch, readHeader(batch, 0))
+  }
+
+  /** Whether `appendOwn` would be refused, so that nothing is decided that cannot be kept: NONE, or why. */
+  get ownRefusal(): ErrorCode {
+    if (this.#closedWith !== ErrorCode.NONE) return this.#closedWith
+    if (!hasEnoughReplicas(this.#state)) return ErrorCode.NOT_ENOUGH_REPLICAS
+    return this.log.takesAppends ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR
+  }
+
+  /** Gives the batch its offsets and the leader epoch, and hands it to the log. */
+  #store(batch: Buffer, header: BatchHeader): AppendResult {
     const baseOffset = this.log.endOffset
     const endOffset = baseOffset + (header.lastOffset - header.baseOffset) + 1
     header.lastOffset = endOffset - 1
@@ -164,8 +185,8 @@ export class Leader {
     }
   }
 
-  /** NONE once the high watermark has reached `endOffset`; REQUEST_TIMED_OUT after `timeoutMs`, or why the leader stopped leading. */
-  committed(endOffset: number, timeoutMs: number): ErrorCode | Promise<ErrorCode> {
+  /** NONE once the high watermark has reached `endOffset`; REQUEST_TIMED_OUT after `timeoutMs` (null: never), or why the leader stopped leading. */
+  committed(endOffset: number, timeoutMs: number | null): ErrorCode | Promise<ErrorCode> {
     this.advance()
     if (this.#highWatermark >= endOffset) return ErrorCode.NONE
     if (this.#closedWith !== ErrorCode.NONE) return this.#closedWith

@@ -30,6 +30,7 @@ export type LogReadResult = readonly Buffer[] | 'offset-out-of-range'
 export type OffsetAndTimestamp = { readonly offset: number; readonly timestamp: number; readonly leaderEpoch: number }
 
 const NOTHING: readonly Buffer[] = []
+const FEW_RECORDS_BYTES = 1024 * 1024
 const DAMAGES: ReadonlySet<string> = new Set([CORRUPT, 'ENOENT', 'EIO'])
 
 export class PartitionLog {
@@ -84,6 +85,11 @@ export class PartitionLog {
   /** True when the log, or the directory it is in, has failed: appends reject with StorageError. */
   get isOffline(): boolean {
     return this.#failure() !== null
+  }
+
+  /** Whether an append of a few records would be taken at this moment: the log works, and the disk and the queue have room. */
+  get takesAppends(): boolean {
+    return this.#refusal(FEW_RECORDS_BYTES) === null
   }
 
   /** True when the log itself has failed: reads reject too. A directory that takes no writes any more can still be read. */

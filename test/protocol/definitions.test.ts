@@ -1,11 +1,12 @@
 // Our declarations against Kafka's own definitions, field by field and version by version. The definitions are not part
 // of this repository: KAFKA_DEFINITIONS names a JSON file (message name -> definition, comments removed), or it lies
 // beside the checkout.
-import { deepEqual } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { describe, test } from 'vitest'
 import { messages } from '../../broker/protocol/messages/index.ts'
+import { recordKeys, recordValues } from '../../broker/protocol/records/index.ts'
 import {
   defaultOf,
   exists,
@@ -71,6 +72,30 @@ describe.skipIf(!isThere)(`the declarations are Kafka's${reason}`, () => {
         deepEqual(ours(api, direction), theirs(kafka))
       }
     })
+  }
+})
+
+const recordsPath =
+  process.env['KAFKA_RECORD_DEFINITIONS'] ??
+  fileURLToPath(new URL('../../../shared/kafka-protocol/records.json', import.meta.url))
+const recordsAreThere = existsSync(recordsPath)
+const recordsReason = recordsAreThere
+  ? ''
+  : ` (skipped: no definitions at ${recordsPath}; set KAFKA_RECORD_DEFINITIONS)`
+const recordDefinitions: Record<string, KafkaMessage> = recordsAreThere
+  ? JSON.parse(readFileSync(recordsPath, 'utf8'))
+  : {}
+
+describe.skipIf(!recordsAreThere)(`the records of internal topics are Kafka's${recordsReason}`, () => {
+  for (const { name, type, declaration } of recordKeys) {
+    test(name, () => {
+      equal(recordDefinitions[name]!.apiKey, type)
+      deepEqual({ ...ours(declaration, 'response'), name }, theirs(recordDefinitions[name]!))
+    })
+  }
+
+  for (const { name, declaration } of recordValues) {
+    test(name, () => deepEqual({ ...ours(declaration, 'response'), name }, theirs(recordDefinitions[name]!)))
   }
 })
 
@@ -149,9 +174,12 @@ function describeFields(kafka: KafkaMessage, fields: readonly KafkaField[], vers
   const described: Record<string, string | Described> = {}
   const { since, until } = range(kafka.validVersions)
   // A field that no valid version has is a memory of Kafka's, and cannot be sent.
-  const possible = fields.filter(field => range(field.versions).since <= until && range(field.versions).until >= since)
+  const possible = fields.filter(field => {
+    const versions = range(versionsOf(field))
+    return versions.since <= until && versions.until >= since
+  })
   possible.forEach((field, at) => {
-    const isThere = isIn(field.versions, version)
+    const isThere = isIn(versionsOf(field), version)
     const isTagged = isIn(field.taggedVersions, version)
     const where = !isThere
       ? `absent${String(field.ignorable) === 'true' ? ', ignorable' : ''}`
@@ -168,6 +196,11 @@ function describeFields(kafka: KafkaMessage, fields: readonly KafkaField[], vers
     if (inner !== undefined && isThere) described[`${at} ${name}.`] = describeFields(kafka, inner, version)
   })
   return described
+}
+
+/** A tagged field may leave its versions out: it exists where it is tagged. */
+function versionsOf(field: KafkaField): string | undefined {
+  return field.versions ?? field.taggedVersions
 }
 
 function structNamed(kafka: KafkaMessage, name: string): readonly KafkaField[] | undefined {

@@ -1,6 +1,19 @@
 // Classic and consumer groups, and the topic in which they and their offsets are kept.
 import type { ConfigKey } from '../config-key.ts'
-import { MAX_INT, atLeast, boolean, int, known, list, long, oneOf, oneOfAnyCase, short, string } from '../kinds.ts'
+import {
+  MAX_INT,
+  atLeast,
+  boolean,
+  honoured,
+  int,
+  known,
+  list,
+  long,
+  oneOf,
+  oneOfAnyCase,
+  short,
+  string,
+} from '../kinds.ts'
 
 export const groupKeys: readonly ConfigKey[] = [
   known(
@@ -21,22 +34,22 @@ export const groupKeys: readonly ConfigKey[] = [
     'The largest write buffer that a coordinator keeps for reuse.',
     { updateMode: 'cluster-wide' },
   ),
-  known(
+  honoured(
     'group.initial.rebalance.delay.ms',
     int(3000),
     'How long the first rebalance of an empty group waits for more members.',
   ),
-  known(
+  honoured(
     'group.min.session.timeout.ms',
     int(6000),
     'The shortest session timeout that a member of a classic group may ask for.',
   ),
-  known(
+  honoured(
     'group.max.session.timeout.ms',
     int(1_800_000),
     'The longest session timeout that a member of a classic group may ask for.',
   ),
-  known('group.max.size', int(MAX_INT, atLeast(1)), 'How many members a classic group may have.'),
+  honoured('group.max.size', int(MAX_INT, atLeast(1)), 'How many members a classic group may have.'),
   known(
     'group.consumer.assignors',
     list('uniform,range'),
@@ -106,27 +119,31 @@ export const groupKeys: readonly ConfigKey[] = [
     'How often regular expressions of subscriptions are matched again.',
     { isInternal: true },
   ),
-  known('offset.metadata.max.bytes', int(4096), 'The longest text that may be committed together with an offset.'),
-  known(
+  honoured('offset.metadata.max.bytes', int(4096), 'The longest text that may be committed together with an offset.'),
+  honoured(
     'offsets.commit.timeout.ms',
     int(5000, atLeast(1)),
     'How long the commit of an offset may wait to be replicated.',
   ),
   known('offsets.load.buffer.size', int(5_242_880, atLeast(1)), 'Batch size when committed offsets are loaded.'),
-  known(
+  honoured(
     'offsets.retention.minutes',
     int(10_080, atLeast(1)),
     'How long committed offsets outlive the last member of their group.',
   ),
-  known(
+  honoured(
     'offsets.retention.check.interval.ms',
     long(600_000, atLeast(1)),
     'How often offsets that may go are looked for.',
   ),
   known('offsets.topic.compression.codec', int(0), 'Compression of the topic with committed offsets, by its number.'),
-  known('offsets.topic.num.partitions', int(50, atLeast(1)), 'Partitions of the topic with committed offsets.'),
-  known('offsets.topic.replication.factor', short(3, atLeast(1)), 'Replicas of the topic with committed offsets.'),
-  known(
+  honoured('offsets.topic.num.partitions', int(50, atLeast(1)), 'Partitions of the topic with committed offsets.'),
+  honoured(
+    'offsets.topic.replication.factor',
+    short(3, atLeast(1)),
+    'Replicas of the topic with committed offsets; at most as many as there are brokers when it is created.',
+  ),
+  honoured(
     'offsets.topic.segment.bytes',
     int(104_857_600, atLeast(1)),
     'Segment size of the topic with committed offsets.',

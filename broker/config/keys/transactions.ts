@@ -1,6 +1,6 @@
 // Transactions and the topic in which they are kept.
 import type { ConfigKey } from '../config-key.ts'
-import { atLeast, boolean, int, known, short } from '../kinds.ts'
+import { atLeast, boolean, honoured, int, known, short } from '../kinds.ts'
 
 export const transactionKeys: readonly ConfigKey[] = [
   known(
@@ -39,10 +39,18 @@ export const transactionKeys: readonly ConfigKey[] = [
     int(5_242_880, atLeast(1)),
     'Batch size when transactions are loaded.',
   ),
-  known('transaction.state.log.min.isr', int(2, atLeast(1)), 'The min.insync.replicas of the topic with transactions.'),
-  known('transaction.state.log.num.partitions', int(50, atLeast(1)), 'Partitions of the topic with transactions.'),
-  known('transaction.state.log.replication.factor', short(3, atLeast(1)), 'Replicas of the topic with transactions.'),
-  known(
+  honoured(
+    'transaction.state.log.min.isr',
+    int(2, atLeast(1)),
+    'The min.insync.replicas of the topic with transactions.',
+  ),
+  honoured('transaction.state.log.num.partitions', int(50, atLeast(1)), 'Partitions of the topic with transactions.'),
+  honoured(
+    'transaction.state.log.replication.factor',
+    short(3, atLeast(1)),
+    'Replicas of the topic with transactions; at most as many as there are brokers when it is created.',
+  ),
+  honoured(
     'transaction.state.log.segment.bytes',
     int(104_857_600, atLeast(1)),
     'Segment size of the topic with transactions.',

@@ -33,6 +33,8 @@ export class MemoryLog {
   /** Reads answer with a promise, as from a disk. */
   readsAreSlow = false
   failsReads = false
+  /** It says that it takes no appends. */
+  isFull = false
   /** The next append is refused at once, and nothing is stored. */
   refusesNext = false
   config: unknown = null
@@ -53,6 +55,10 @@ export class MemoryLog {
 
   get sizeBytes(): number {
     return this.#batches.reduce((sum, { batch }) => sum + batch.length, 0)
+  }
+
+  get takesAppends(): boolean {
+    return !this.isOffline && !this.isFull
   }
 
   configure(config: unknown): void {
