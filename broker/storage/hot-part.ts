@@ -2,9 +2,16 @@
 // recovery); reads of a few batches are log-reader.ts.
 import { ACTIVE, decodeExtent, STAGED, type Extent } from './extent.ts'
 import type { LogCore } from './log-core.ts'
-import type { Store } from './store.ts'
+import type { Entry, Store } from './store.ts'
 
 const EXTENTS_PER_SCAN = 256
+
+/** Extents that were read before: the first ones of a walk, or all of it. */
+export type KnownExtents = { readonly entries: readonly Entry[]; readonly isAll: boolean }
+
+type Visit = (extent: Extent) => boolean | void | Promise<boolean | void>
+
+const NONE_KNOWN: KnownExtents = { entries: [], isAll: false }
 
 /** Calls `visit` with every extent that begins in [from, to), in order, until it returns false. */
 export async function eachExtent(
@@ -12,17 +19,20 @@ export async function eachExtent(
   core: LogCore,
   from: number,
   to: number,
-  visit: (extent: Extent) => boolean | void | Promise<boolean | void>,
+  visit: Visit,
+  known: KnownExtents = NONE_KNOWN,
 ): Promise<void> {
-  for (let next = from; next < to;) {
-    const entries = await store.scan({ ...core.keys.extents(next, to), limit: EXTENTS_PER_SCAN })
+  let { entries, isAll } = known
+  for (let next = from; ;) {
     for (const entry of entries) {
       const extent = decodeExtent(entry)
       next = extent.lastOffset + 1
       const goesOn = visit(extent)
       if ((goesOn instanceof Promise ? await goesOn : goesOn) === false) return
     }
-    if (entries.length < EXTENTS_PER_SCAN) return
+    if (isAll || next >= to) return
+    entries = await store.scan({ ...core.keys.extents(next, to), limit: EXTENTS_PER_SCAN })
+    isAll = entries.length < EXTENTS_PER_SCAN
   }
 }
 

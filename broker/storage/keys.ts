@@ -1,5 +1,5 @@
 // The key layout of the store: what the partition logs keep there and where. Values are drawn in log-state.ts, extent.ts, segment.ts
-// and producer-snapshot.ts.
+// and producer-state.ts.
 //
 //   kind | topic id | partition | offset    value
 //   -----+----------+-----------+--------   ----------------------------------------------------------------------------
@@ -120,6 +120,11 @@ export function topicIdOf(key: Buffer): Uuid {
 
 export function partitionOf(key: Buffer): number {
   return key.readUInt32BE(PARTITION_AT)
+}
+
+/** Topic id and partition of a key that has them, as one text that sorts as the keys do. */
+export function logNameOf(key: Buffer): string {
+  return key.toString('latin1', TOPIC_AT, OFFSET_AT)
 }
 
 export function offsetOf(key: Buffer): number {

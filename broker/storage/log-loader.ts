@@ -2,10 +2,12 @@
 // the files that nothing refers to any more are removed. Bounded: a few logs are recovered at a time.
 import { join } from 'node:path'
 import type { LogConfig } from '../config/topic-config.ts'
-import { ALL_PRODUCERS, ALL_SEGMENTS, ALL_STATES, partitionOf, topicIdOf, type KeyRange } from './keys.ts'
+import { ALL_PRODUCERS, ALL_SEGMENTS, ALL_STATES, logNameOf, partitionOf, topicIdOf, type KeyRange } from './keys.ts'
+import type { KnownExtents } from './hot-part.ts'
 import type { LogCore } from './log-core.ts'
 import { decodeLogState, type Progress } from './log-state.ts'
 import type { LogParts } from './log-parts.ts'
+import { eachOfRun, recoveryRuns } from './recovery-runs.ts'
 import { checkClean, putClean, recover, restore, type Recovery, type StoredLog } from './recovery.ts'
 import { decodeSegment, fileIdOf, type LogFolders, type Segment } from './segment.ts'
 import type { Files } from './files.ts'
@@ -30,7 +32,9 @@ export const UNCONFIGURED: LogConfig = {
 }
 
 const ENTRIES_PER_SCAN = 1024
-const RECOVERED_AT_ONCE = 16
+const CHECKED_AT_ONCE = 16
+// More is no faster, and takes more memory.
+const RUNS_AT_ONCE = 4
 const CLEAN_PER_COMMIT = 1000
 
 export type Loaded = { readonly cores: LogCore[]; readonly recovered: number }
@@ -41,30 +45,37 @@ export async function loadLogs(parts: LogParts, progress: Progress, isCleanStart
   const cores: LogCore[] = []
   const recovered = new Map<LogCore, Recovery>()
   const unsyncedStaging = new Set<number>()
-  const load = async (one: StoredLog): Promise<void> => {
-    if (one.state.isClean) {
-      const core = restore(one, UNCONFIGURED, parts)
-      if (!isCleanStart) await checkClean(core, parts)
-      cores.push(core)
-      return
-    }
-    const recovery = await recover(one, UNCONFIGURED, parts, progress)
-    const { core, cutOffsets } = recovery
-    for (const fileId of recovery.unsyncedStaging) unsyncedStaging.add(fileId)
+  const loadClean = async (one: StoredLog): Promise<void> => {
+    const core = restore(one, UNCONFIGURED, parts)
+    if (!isCleanStart) await checkClean(core, parts)
     cores.push(core)
-    recovered.set(core, recovery)
-    if (core.error !== null) parts.log.error({ partition: core.name, error: core.error.message }, 'the log is offline')
-    else if (cutOffsets > 0) {
-      parts.log.warn(
-        { partition: core.name, cutOffsets, endOffset: core.endOffset },
-        'records that nobody was told are stored did not reach the disk',
-      )
-    }
   }
-  await eachAtOnce(stored, RECOVERED_AT_ONCE, load)
+  const recoverOne = async (one: StoredLog, known: KnownExtents): Promise<void> => {
+    const recovery = await recover(one, UNCONFIGURED, parts, progress, known)
+    for (const fileId of recovery.unsyncedStaging) unsyncedStaging.add(fileId)
+    cores.push(recovery.core)
+    recovered.set(recovery.core, recovery)
+    report(parts, recovery)
+  }
+  await eachAtOnce(
+    stored.filter(({ state }) => state.isClean),
+    CHECKED_AT_ONCE,
+    loadClean,
+  )
+  await eachAtOnce(recoveryRuns(stored, RUNS_AT_ONCE), RUNS_AT_ONCE, run => eachOfRun(parts.store, run, recoverOne))
   await makeDurable(parts, cores, recovered, unsyncedStaging)
   await removeOrphans(parts, cores)
   return { cores, recovered: recovered.size }
+}
+
+function report({ log }: LogParts, { core, cutOffsets }: Recovery): void {
+  if (core.error !== null) log.error({ partition: core.name, error: core.error.message }, 'the log is offline')
+  else if (cutOffsets > 0) {
+    log.warn(
+      { partition: core.name, cutOffsets, endOffset: core.endOffset },
+      'records that nobody was told are stored did not reach the disk',
+    )
+  }
 }
 
 async function eachAtOnce<T>(items: readonly T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
@@ -78,9 +89,9 @@ async function eachAtOnce<T>(items: readonly T[], atOnce: number, work: (item: T
 async function readAll(store: Store): Promise<StoredLog[]> {
   const logs = new Map<string, StoredLog>()
   const producers = new Map<string, Buffer>()
-  await eachEntry(store, ALL_PRODUCERS, ({ key, value }) => producers.set(nameOf(key), value))
+  await eachEntry(store, ALL_PRODUCERS, ({ key, value }) => producers.set(logNameOf(key), value))
   await eachEntry(store, ALL_STATES, ({ key, value }) => {
-    const name = nameOf(key)
+    const name = logNameOf(key)
     logs.set(name, {
       topicId: topicIdOf(key),
       partition: partitionOf(key),
@@ -90,14 +101,9 @@ async function readAll(store: Store): Promise<StoredLog[]> {
     })
   })
   await eachEntry(store, ALL_SEGMENTS, entry => {
-    logs.get(nameOf(entry.key))?.segments.push(decodeSegment(entry))
+    logs.get(logNameOf(entry.key))?.segments.push(decodeSegment(entry))
   })
   return [...logs.values()]
-}
-
-// Topic id and partition, which all of these keys have in the same place.
-function nameOf(key: Buffer): string {
-  return key.toString('latin1', 1, 21)
 }
 
 async function eachEntry(store: Store, range: KeyRange, visit: (entry: Entry) => void): Promise<void> {

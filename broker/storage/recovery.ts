@@ -16,7 +16,7 @@ import type { Uuid } from '../base/uuid.ts'
 import type { LogConfig } from '../config/topic-config.ts'
 import { baseOffset, producerId, sizeOf } from '../records/batch.ts'
 import { ACTIVE, encodeFileExtent, encodeInlineExtent, goodPart, INLINE, type Extent, type GoodPart } from './extent.ts'
-import { eachExtent, HotPart } from './hot-part.ts'
+import { eachExtent, HotPart, type KnownExtents } from './hot-part.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { MAX_OFFSET } from './keys.ts'
 import { LogCore, type ActiveFile } from './log-core.ts'
@@ -115,18 +115,19 @@ type Walk = {
 }
 
 /**
- * Finds the end of a log that was not clean. Sets `core.error` when bytes are missing that must be there. Rejects with StorageError
- * when the disk fails.
+ * Finds the end of a log that was not clean; `known` are extents of it that have been read. Sets `core.error` when bytes are missing
+ * that must be there. Rejects with StorageError when the disk fails.
  */
 export async function recover(
   stored: StoredLog,
   config: LogConfig,
   parts: LogParts,
   progress: Progress,
+  known: KnownExtents,
 ): Promise<Recovery> {
   const core = restore(stored, config, parts)
   const replayFrom = await loadProducers(core, parts, stored)
-  const walk = await walkExtents(core, parts, stored.state, progress, replayFrom)
+  const walk = await walkExtents(core, parts, stored.state, progress, replayFrom, known)
   const foundEnd = walk.cutFrom < 0 ? walk.hot.endOffset : await lastStoredOffset(core, parts)
   walk.hot.applyTo(core)
   setEnd(core, walk.hot.endOffset)
@@ -200,6 +201,7 @@ async function walkExtents(
   state: LogState,
   progress: Progress,
   replayFrom: number,
+  known: KnownExtents,
 ): Promise<Walk> {
   const walk: Walk = {
     hot: new HotPart(core.activeBase),
@@ -210,7 +212,7 @@ async function walkExtents(
   }
   // Later ones are found in the extents. One that begins right here may be all that an emptied log knows.
   core.epochs.truncateFromEnd(core.activeBase + 1)
-  await eachExtent(parts.store, core, core.activeBase, MAX_OFFSET, async extent => {
+  const visit = async (extent: Extent): Promise<boolean> => {
     const wasSynced =
       extent.lastOffset < state.syncedOffset || (extent.isSyncedWithGroup && extent.group <= progress.syncedGroup)
     if (wasSynced && extent.lastOffset < replayFrom) {
@@ -237,7 +239,8 @@ async function walkExtents(
       noteExtent(core, walk, walk.remainder.extent, true)
     }
     return false
-  })
+  }
+  await eachExtent(parts.store, core, core.activeBase, MAX_OFFSET, visit, known)
   return walk
 }
 
