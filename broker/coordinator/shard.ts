@@ -12,8 +12,10 @@ export type ShardMachine<State, R> = {
   /** The state before any record. */
   create(): State
   replay(state: State, record: R): void
-  /** The state is complete; called before the first request is decided on it. */
+  /** The state is complete and committed; called before the first request is decided on it. */
   onLoaded?(state: State): void
+  /** Records of a decision are committed; in order, and not for what a load has replayed. */
+  onCommitted?(records: readonly R[]): void
   /** The state is gone, and with it everything that waited for it. It may be loaded again. */
   onLost?(errorCode: ErrorCode): void
 }
@@ -62,7 +64,7 @@ export class Shard<State, R> {
 
   /** Loads the state, and tries again until that succeeds or the shard is closed. */
   async load(): Promise<void> {
-    const { clock, log, topicName, partition, machine } = this.#options
+    const { clock, log, topicName, partition } = this.#options
     const startedMs = clock.monotonic()
     this.#retry = null
     try {
@@ -75,7 +77,6 @@ export class Shard<State, R> {
     }
     if (this.#abort.signal.aborted) return
     this.#retryMs = FIRST_RETRY_MS
-    machine.onLoaded?.(this.#state!)
     const tookMs = Math.round(clock.monotonic() - startedMs)
     log.debug({ topic: topicName, partition, tookMs }, 'Loaded the state of a coordinator')
   }
@@ -129,10 +130,13 @@ export class Shard<State, R> {
     return new Runtime<State, R>(this.#options.journal(this.#abort.signal), {
       create: () => (loading = machine.create()),
       replay: (state, record) => machine.replay(state, record),
-      // Called once the load is complete, and after every decision: the state that requests may be decided on.
+      // Called once the load is complete, before anything can be decided on the state, and after every decision.
       view: () => {
-        if (!this.#abort.signal.aborted) this.#state = loading
+        if (this.#abort.signal.aborted || this.#state !== null) return
+        this.#state = loading
+        machine.onLoaded?.(loading!)
       },
+      onCommitted: records => machine.onCommitted?.(records),
       onLost: cause => this.#onLost(cause),
     })
   }

@@ -21,7 +21,7 @@ export type ShardsOptions<State, R> = {
   /** `replicas.leader`. */
   readonly leader: (topicId: Uuid, partition: number) => Leader | ErrorCode
   readonly codec: RecordCodec<R>
-  readonly machine: (partition: number) => ShardMachine<State, R>
+  readonly machine: (partition: number, leaderEpoch: number) => ShardMachine<State, R>
   /** How long an answer may wait until its records are committed. */
   readonly commitTimeoutMs: number
 }
@@ -100,7 +100,7 @@ export class Shards<State, R> {
         led.shard.close()
       }
       if (leader !== brokerId || this.#led.has(partition)) continue
-      const shard = this.#newShard(topic, partition)
+      const shard = this.#newShard(topic, partition, leaderEpoch)
       this.#led.set(partition, { topicId: topic.topicId, leaderEpoch, shard })
       this.#waiting.push(shard)
     }
@@ -120,14 +120,14 @@ export class Shards<State, R> {
     }
   }
 
-  #newShard({ topicId, name }: TopicImage, partition: number): Shard<State, R> {
+  #newShard({ topicId, name }: TopicImage, partition: number, leaderEpoch: number): Shard<State, R> {
     const { clock, log, leader, codec, machine, commitTimeoutMs } = this.#options
     return new Shard<State, R>({
       clock,
       log,
       topicName: name,
       partition,
-      machine: machine(partition),
+      machine: machine(partition, leaderEpoch),
       journal: signal => {
         const leading = leader(topicId, partition)
         if (typeof leading === 'number') throw new LeaderClosedError(leading)

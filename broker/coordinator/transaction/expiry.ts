@@ -9,11 +9,10 @@ import { isIdle, type Transaction } from './transaction.ts'
 /** Two-phase commit (KIP-939) has no time-out; this is how Kafka writes it. */
 const NO_TIMEOUT_MS = 2 ** 31 - 1
 
-/** Those that have taken too long, at most `limit`. */
-export function timedOut(state: TransactionsState, nowMs: number, limit: number): readonly Transaction[] {
+/** Those that have taken too long. */
+export function timedOut(state: TransactionsState, nowMs: number): readonly Transaction[] {
   const late: Transaction[] = []
   for (const transactionalId of state.ongoing) {
-    if (late.length >= limit) break
     const transaction = state.transactions.get(transactionalId)!
     if (isLate(transaction, nowMs)) late.push(transaction)
   }

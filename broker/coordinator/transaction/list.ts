@@ -13,6 +13,12 @@ export type ListFilter = {
   readonly matches: ((transactionalId: string) => boolean) | null
 }
 
+export type ListedTransaction = {
+  readonly transactionalId: string
+  readonly producerId: number
+  readonly transactionState: TransactionState
+}
+
 const known: ReadonlySet<string> = new Set(transactionStates)
 
 /** States that there are none of, for the answer's list of them. */
@@ -25,7 +31,7 @@ export function* listTransactions(
   state: TransactionsState,
   filter: ListFilter,
   nowMs: number,
-): Generator<{ transactionalId: string; producerId: number; transactionState: TransactionState }> {
+): Generator<ListedTransaction> {
   for (const transaction of state.transactions.values()) {
     if (!isWanted(transaction, filter, nowMs)) continue
     const { transactionalId, producerId } = transaction

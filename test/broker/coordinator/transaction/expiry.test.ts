@@ -9,9 +9,9 @@ test('a transaction is late when its time-out has passed since it began', () => 
   const self = coordinator()
   self.add(self.init())
   const startedMs = self.nowMs
-  deepEqual(timedOut(self.state, startedMs + TIMEOUT_MS, 10), [])
+  deepEqual(timedOut(self.state, startedMs + TIMEOUT_MS), [])
   deepEqual(
-    timedOut(self.state, startedMs + TIMEOUT_MS + 1, 10).map(({ transactionalId }) => transactionalId),
+    timedOut(self.state, startedMs + TIMEOUT_MS + 1).map(({ transactionalId }) => transactionalId),
     [ID],
   )
 })
