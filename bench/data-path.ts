@@ -58,10 +58,12 @@ async function serve(handler: Handler, version: number, frame: Buffer): Promise<
       remotePort: 1,
       listenerName: 'PLAINTEXT',
       principal: 'User:ANONYMOUS',
+      throttle: () => {},
       close: reason => console.error(reason),
     },
     signal,
     reserveResponse: wantBytes => wantBytes,
+    throttleMs: 0,
   }
   const { bodyAt } = readRequestHeader(frame, () => api)
   const answer = await handler.handle(decodeRequest(api, version, frame, bodyAt), context, call)

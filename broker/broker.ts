@@ -13,6 +13,7 @@ import { Dispatcher } from './api/dispatch.ts'
 import { FetchSessions } from './api/fetch-session.ts'
 import { apis } from './api/index.ts'
 import { ProducerIds } from './api/producer-ids.ts'
+import { Quotas, quotaWindows } from './api/quotas.ts'
 import type { BrokerConfig, ListenerConfig } from './config/broker-config.ts'
 import { topicConfig, type TopicConfig } from './config/topic-config.ts'
 import { serveHttp } from './http/server.ts'
@@ -30,6 +31,7 @@ import { ErrorCode } from './protocol/errors.ts'
 import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
+import { ConnectionRates } from './server/connection-rates.ts'
 import { Connections } from './server/listener.ts'
 import { MemoryBound } from './server/memory-bound.ts'
 import { shareOpenFiles, type OpenFileShares } from './server/open-files.ts'
@@ -133,6 +135,7 @@ async function build(
     producerIds: new ProducerIds({
       allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
     }),
+    quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
     apis,
   }
   const httpPort = await serve(parts, context, doors, onStop)
@@ -308,6 +311,7 @@ async function serve(
     maxConnectionsPerIp: config.maxConnectionsPerIp,
     maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
     maxIdleMs: config.connectionsMaxIdleMs,
+    rates: new ConnectionRates(clock, context.image, quotaWindows(config).client),
   })
   const { logs, controller } = context
   metrics.observe({

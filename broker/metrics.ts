@@ -40,6 +40,11 @@ export function createMetrics() {
       'Errors in answers, by API and error; every partition or other part of an answer counts, and NONE does not',
       ['request', 'error'],
     ),
+    throttleTimeMs: counter(
+      'kafka_network_requestmetrics_throttletimems_sum',
+      'Milliseconds for which clients over a quota were throttled, by API',
+      ['request'],
+    ),
     refusedFrames: counter('flotilla_refused_frames_total', 'Frames that were no request this broker can read'),
     /** Registers the gauges whose value is asked for at each scrape, and those of the process. */
     observe(observed: Observed): void {

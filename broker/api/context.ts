@@ -10,6 +10,7 @@ import type { LogDirectory } from '../storage/log-directory.ts'
 import type { FetchSessions } from './fetch-session.ts'
 import type { Handler } from './handler.ts'
 import type { ProducerIds } from './producer-ids.ts'
+import type { Quotas } from './quotas.ts'
 
 export type Context = {
   readonly clock: Clock
@@ -26,6 +27,7 @@ export type Context = {
   readonly logs: LogDirectory
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
+  readonly quotas: Quotas
   /** What this broker serves, by API key: api/index.ts. */
   readonly apis: ReadonlyMap<number, Handler>
 }

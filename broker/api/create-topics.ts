@@ -3,7 +3,8 @@
 // - The answer is sent when the topic is committed and this broker serves it. v5 and later also tell its configuration (KIP-525).
 // - validateOnly checks everything and answers with the zero topic id; Kafka makes up an id that never exists.
 // - At most 10,000 partitions a request (POLICY_VIOLATION), as in Kafka.
-// - Gap: create.topic.policy.class.name, and the quota on partition changes (KIP-599).
+// - Over the quota on partition changes a topic is THROTTLING_QUOTA_EXCEEDED; before v6 the client is throttled instead (KIP-599).
+// - Gap: create.topic.policy.class.name.
 import { ZERO_UUID } from '../base/uuid.ts'
 import { topicConfigEntries } from '../metadata/config-entries.ts'
 import type { CreatedTopic } from '../metadata/topics.ts'
@@ -13,9 +14,12 @@ import type { Context } from './context.ts'
 import { decided, isOutcome } from './controller-call.ts'
 import { handler } from './handler.ts'
 
-export const createTopics = handler(CreateTopics, async (request, context) => {
+const FIRST_VERSION_WITH_QUOTA_ERROR = 6
+
+export const createTopics = handler(CreateTopics, async (request, context, call) => {
   const { topics, timeoutMs, validateOnly } = request
-  const creation = context.controller.createTopics(topics, { validateOnly })
+  const charge = context.quotas.chargePartitions(call, call.apiVersion >= FIRST_VERSION_WITH_QUOTA_ERROR)
+  const creation = context.controller.createTopics(topics, { validateOnly, charge })
   const results = await decided(creation, timeoutMs, context.clock)
   if (isOutcome(results)) {
     return { topics: topics.map(({ name }) => ({ name, topicId: ZERO_UUID, ...results, configs: [] })) }

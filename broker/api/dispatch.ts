@@ -3,6 +3,7 @@
 //   (InvalidRequestException in SocketServer). Only ApiVersions of an unknown version is answered, in version 0 (KIP-511).
 // - A handler that throws, or answers what cannot be encoded, is our fault: it is logged and counted, and the connection is closed,
 //   so that the client retries.
+// - A client over its quota gets its answer with the time of its throttling, and is not read so long (quotas.ts).
 // - Errors in answers are counted too (answered-errors.ts); that a client tries again for ever shows nowhere else.
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
@@ -15,6 +16,7 @@ import { AnsweredErrors } from './answered-errors.ts'
 import type { Context } from './context.ts'
 import { Unsent, type Call, type ConnectionInfo, type Handler } from './handler.ts'
 
+const PRODUCE_KEY = 0
 const API_VERSIONS_KEY = 18
 
 /** One API that is served. */
@@ -71,6 +73,7 @@ export class Dispatcher {
         connection,
         signal,
         reserveResponse,
+        throttleMs: 0,
       }
       const { handler } = served
       if (isServed(handler, header.apiVersion)) {
@@ -92,6 +95,7 @@ export class Dispatcher {
     } catch (error) {
       return this.#fail(served, call, error)
     }
+    if (this.#context.quotas.isActive) this.#charge(call, frame.length, startedMs)
     if (response instanceof Promise) {
       return response.then(
         value => this.#answer(served, call, correlationId, value, startedMs),
@@ -99,6 +103,12 @@ export class Dispatcher {
       )
     }
     return this.#answer(served, call, correlationId, response, startedMs)
+  }
+
+  #charge(call: Call, requestBytes: number, startedMs: number): void {
+    const { quotas } = this.#context
+    if (call.apiKey === PRODUCE_KEY) quotas.produced(call, requestBytes)
+    quotas.busy(call, this.#clock.monotonic() - startedMs)
   }
 
   readonly #lookup = (key: number): Api | undefined => this.#served.get(key)?.handler.api
@@ -118,6 +128,10 @@ export class Dispatcher {
     }
     const { name } = served.handler.api
     served.inFlight--
+    if (call.throttleMs > 0) {
+      call.connection.throttle(call.throttleMs)
+      this.#metrics.throttleTimeMs.labels(name).inc(call.throttleMs)
+    }
     this.#metrics.requests.labels(name).inc()
     this.#metrics.requestTimeMs.labels(name).inc(this.#clock.monotonic() - startedMs)
     return chunks
@@ -153,7 +167,11 @@ function encoded(
   }
   errors.count(response as object, call)
   const version = isServed(handler, call.apiVersion) ? call.apiVersion : 0
-  return encodeResponse(handler.api, version, correlationId, response as never)
+  const answer =
+    call.throttleMs > 0 && 'throttleTimeMs' in handler.api.response
+      ? { ...(response as object), throttleTimeMs: call.throttleMs }
+      : response
+  return encodeResponse(handler.api, version, correlationId, answer as never)
 }
 
 function isServed(handler: Handler, version: number): boolean {

@@ -13,6 +13,8 @@ export type ConnectionInfo = {
   readonly listenerName: string
   /** Kafka's form, `User:name`; `User:ANONYMOUS` on a listener without authentication. */
   readonly principal: string
+  /** Reads nothing more from the client for so long: what a quota does to who is over it (KIP-219). */
+  throttle(delayMs: number): void
   /** Drops the connection; Kafka's answer to a failed Produce with acks=0, for one. */
   close(reason: string): void
 }
@@ -30,6 +32,8 @@ export type Call = {
    * its memory. A second call replaces the first (shrink it to what was really read). It is given back when the answer is sent.
    */
   reserveResponse(wantBytes: number): number
+  /** How long the client is over a quota, as far as this request tells: the answer says it, and the connection is not read meanwhile. */
+  throttleMs: number
 }
 
 /** What a handler makes of a request: null, and what is `Unsent`, is not sent. */

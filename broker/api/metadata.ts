@@ -37,7 +37,7 @@ export const metadata = handler(Metadata, (request, context, call) => {
   if (wanted === null) return respond(request, context, call, [...image.topics.values()])
   const toCreate = request.allowAutoTopicCreation ? namesToCreate(wanted, image, context) : []
   if (toCreate.length === 0) return respond(request, context, call, wanted)
-  return createAll(toCreate, context).then(failures => respond(request, context, call, wanted, failures))
+  return createAll(toCreate, context, call).then(failures => respond(request, context, call, wanted, failures))
 })
 
 /** Each topic once; null = all. */
@@ -58,9 +58,10 @@ function namesToCreate(wanted: readonly RequestedTopic[], image: MetadataImage, 
 }
 
 /** The errors of those that were not created. */
-async function createAll(names: readonly string[], context: Context): Promise<Map<string, ErrorCode>> {
+async function createAll(names: readonly string[], context: Context, call: Call): Promise<Map<string, ErrorCode>> {
   const topics = names.map(name => ({ name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }))
-  const results = await decided(context.controller.createTopics(topics), CREATE_TIMEOUT_MS, context.clock)
+  const options = { validateOnly: false, charge: context.quotas.chargePartitions(call, false) }
+  const results = await decided(context.controller.createTopics(topics, options), CREATE_TIMEOUT_MS, context.clock)
   // The client asks again while it may still be there.
   if (isOutcome(results)) return new Map(names.map(name => [name, ErrorCode.LEADER_NOT_AVAILABLE]))
   const failures = new Map<string, ErrorCode>()

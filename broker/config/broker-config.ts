@@ -41,6 +41,12 @@ export type BrokerConfig = TopicDefaults &
     readonly maxIncrementalFetchSessionCacheSlots: number
     readonly maxRequestPartitionSizeLimit: number
 
+    /** In how many windows, and how long ones, clients and changes of topics are measured against their quotas. */
+    readonly quotaWindowNum: number
+    readonly quotaWindowMs: number
+    readonly controllerQuotaWindowNum: number
+    readonly controllerQuotaWindowMs: number
+
     readonly logRetentionCheckIntervalMs: number
     readonly producerIdExpirationMs: number
 
@@ -203,6 +209,10 @@ function readBrokerConfig(
     fetchMaxBytes: number('fetch.max.bytes'),
     maxIncrementalFetchSessionCacheSlots: number('max.incremental.fetch.session.cache.slots'),
     maxRequestPartitionSizeLimit: number('max.request.partition.size.limit'),
+    quotaWindowNum: number('quota.window.num'),
+    quotaWindowMs: number('quota.window.size.seconds') * 1000,
+    controllerQuotaWindowNum: number('controller.quota.window.num'),
+    controllerQuotaWindowMs: number('controller.quota.window.size.seconds') * 1000,
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
     groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),

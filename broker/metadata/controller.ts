@@ -13,7 +13,8 @@ import type { AlterConfigsOptions, AlteredResource, ConfigOperations, ConfigRepl
 import { alterClientQuotas, type AlteredQuota, type QuotaAlteration } from './client-quotas.ts'
 import { supportedFeatures } from './features.ts'
 import { emptyImage, type MetadataImage, type TopicImage } from './image.ts'
-import { createPartitions, type CreatedPartitions, type PartitionsToCreate } from './partitions.ts'
+import { createPartitions } from './partitions.ts'
+import type { ChargePartitions, CreatedPartitions, PartitionsToCreate } from './partitions.ts'
 import { Publisher, type Subscriber } from './publisher.ts'
 import type { MetadataRecord } from './records.ts'
 import type { Outcome } from './refusal.ts'
@@ -38,6 +39,8 @@ export type ControllerOptions = {
 }
 
 type Emit = (record: MetadataRecord) => void
+
+type Creation = { readonly validateOnly: boolean; readonly charge?: ChargePartitions }
 
 // A log this much longer than what it amounts to is replaced by a snapshot. Small enough that reading it stays a matter of
 // milliseconds, large enough that writing snapshots costs little.
@@ -90,7 +93,10 @@ export class Controller {
 
   // All of these reject with StateLostError when the outcome is not known.
 
-  createTopics(topics: readonly TopicToCreate[], options = { validateOnly: false }): Promise<readonly CreatedTopic[]> {
+  createTopics(
+    topics: readonly TopicToCreate[],
+    options: Creation = { validateOnly: false },
+  ): Promise<readonly CreatedTopic[]> {
     const { config, random } = this.#options
     return this.#write((image, emit) =>
       createTopics(
@@ -107,13 +113,13 @@ export class Controller {
     )
   }
 
-  deleteTopics(topics: readonly TopicToDelete[]): Promise<readonly DeletedTopic[]> {
-    return this.#write((image, emit) => deleteTopics(image, topics, emit))
+  deleteTopics(topics: readonly TopicToDelete[], charge?: ChargePartitions): Promise<readonly DeletedTopic[]> {
+    return this.#write((image, emit) => deleteTopics(image, topics, emit, charge))
   }
 
   createPartitions(
     topics: readonly PartitionsToCreate[],
-    options = { validateOnly: false },
+    options: Creation = { validateOnly: false },
   ): Promise<readonly CreatedPartitions[]> {
     const { random } = this.#options
     return this.#write((image, emit) => createPartitions(image, topics, { ...options, random }, emit))

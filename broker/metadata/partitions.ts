@@ -12,6 +12,9 @@ export const MAX_PARTITIONS_PER_REQUEST = 10_000
 
 export type Placed = readonly NewPartition[]
 
+/** Counts partitions to be created or deleted against the quota of who asks; says why not when there are too many (KIP-599). */
+export type ChargePartitions = (partitions: number) => Outcome | null
+
 export function isRefusal(placed: Placed | Outcome): placed is Outcome {
   return 'errorCode' in placed
 }
@@ -106,7 +109,11 @@ export type PartitionsToCreate = {
 
 export type CreatedPartitions = Outcome & { readonly name: string }
 
-export type CreatePartitionsOptions = { readonly validateOnly: boolean; readonly random: Random }
+export type CreatePartitionsOptions = {
+  readonly validateOnly: boolean
+  readonly random: Random
+  readonly charge?: ChargePartitions | undefined
+}
 
 /** One result for each name. A topic that cannot grow does not stop the others. */
 export function createPartitions(
@@ -169,6 +176,8 @@ function addPartitions(
         )
       : placeAssigned(image, topic.assignments, before, added, replicationFactor)
   if (isRefusal(placed)) return placed
+  const overQuota = options.charge?.(added) ?? null
+  if (overQuota !== null) return overQuota
   if (!options.validateOnly) {
     emit({ kind: 'partitions-created', topicId: existing.topicId, firstPartition: before, partitions: placed })
   }

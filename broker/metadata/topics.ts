@@ -7,7 +7,7 @@ import { topicConfigProblem } from './configs.ts'
 import type { MetadataImage, TopicImage } from './image.ts'
 import { topicById } from './image.ts'
 import { excessive, isRefusal, MAX_PARTITIONS_PER_REQUEST, placeAutomatically, placeManually } from './partitions.ts'
-import type { Placed } from './partitions.ts'
+import type { ChargePartitions, Placed } from './partitions.ts'
 import type { MetadataRecord } from './records.ts'
 import { DONE, duplicatesOf, refuse, type Outcome } from './refusal.ts'
 import { invalidTopicName, unifiedName } from './topic-names.ts'
@@ -38,6 +38,7 @@ export type CreateTopicsOptions = {
   readonly random: Random
   readonly defaultNumPartitions: number
   readonly defaultReplicationFactor: number
+  readonly charge?: ChargePartitions | undefined
 }
 
 /** Why nobody may create this topic, for names that are fine otherwise. */
@@ -113,6 +114,8 @@ function createTopic(
   if (problem !== null) return refused(topic.name, refuse(ErrorCode.INVALID_CONFIG, problem))
   const placed = placeNew(image, topic, options)
   if (isRefusal(placed)) return refused(topic.name, placed)
+  const overQuota = options.charge?.(placed.length) ?? null
+  if (overQuota !== null) return refused(topic.name, overQuota)
   const topicId = options.validateOnly ? ZERO_UUID : randomUuid(options.random)
   if (!options.validateOnly) {
     emit({
@@ -202,6 +205,7 @@ export function deleteTopics(
   image: MetadataImage,
   topics: readonly TopicToDelete[],
   emit: (record: MetadataRecord) => void,
+  charge: ChargePartitions = () => null,
 ): DeletedTopic[] {
   const wanted = topics.map(topic => ({ asked: topic, found: findTopic(image, topic) }))
   const duplicates = duplicatesOf(wanted.map(({ asked, found }) => keyOf(asked, found)))
@@ -215,8 +219,9 @@ export function deleteTopics(
       const what = asked.name === null ? 'Duplicate topic id.' : 'Duplicate topic name.'
       results.set(key, { ...asked, ...refuse(ErrorCode.INVALID_REQUEST, what) })
     } else {
-      emit({ kind: 'topic-deleted', topicId: found.topicId })
-      results.set(key, { ...DONE, name: found.name, topicId: found.topicId })
+      const overQuota = charge(found.partitions.length)
+      if (overQuota === null) emit({ kind: 'topic-deleted', topicId: found.topicId })
+      results.set(key, { ...(overQuota ?? DONE), name: found.name, topicId: found.topicId })
     }
   }
   return [...results.values()]

@@ -5,9 +5,10 @@
 //   (it runs one request of a connection at a time), and it bounds what one connection can hold.
 // - It is not read while it has too many requests or bytes waiting, while the broker's bound on request bytes is reached,
 //   or while its own answers pile up unsent: the peer then feels TCP's back-pressure.
+// - It is not read either while its client is over a quota.
 // - When the broker's bound is reached in the middle of a request, that is read to its end as far as request-memory.ts has seats; who
 //   has one and does not use it is closed by the owner (listener.ts).
-import type { Clock } from '../base/clock.ts'
+import type { Clock, Timer } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Socket } from '../base/transport.ts'
 import type { Call, ConnectionInfo } from '../api/handler.ts'
@@ -73,6 +74,8 @@ export class Connection implements ConnectionInfo {
   #isPaused = false
   #isClosed = false
   #isPumping = false
+  #throttled: Timer | null = null
+  #throttledUntilMs = 0
   #lastActiveMs: number
   readonly #onRoom = (): void => this.#pump()
 
@@ -132,6 +135,30 @@ export class Connection implements ConnectionInfo {
     if (this.#isClosed) return
     this.#shared.log.debug({ connection: this.id, peer: this.remoteAddress, reason }, 'connection closed')
     this.#socket.destroy()
+  }
+
+  /**
+   * Reads nothing for so long (KIP-219). Requests that are here already run, and count: who is over a quota must not hold memory
+   * that others wait for. For the same reason `endThrottle` lets an unfinished request come in.
+   */
+  throttle(delayMs: number): void {
+    if (this.#isClosed) return
+    const { clock } = this.#shared
+    const untilMs = clock.monotonic() + delayMs
+    if (this.#throttled !== null && untilMs <= this.#throttledUntilMs) return
+    this.#throttled?.cancel()
+    this.#throttledUntilMs = untilMs
+    this.#throttled = clock.after(delayMs, () => this.endThrottle())
+  }
+
+  get isThrottled(): boolean {
+    return this.#throttled !== null
+  }
+
+  endThrottle(): void {
+    this.#throttled?.cancel()
+    this.#throttled = null
+    this.#pump()
   }
 
   /** Lets running requests finish and their answers leave, then closes; used when the broker stops. */
@@ -282,6 +309,10 @@ export class Connection implements ConnectionInfo {
       this.#leaveSeat(false)
       return true
     }
+    if (this.#throttled !== null) {
+      this.#leaveSeat(false)
+      return true
+    }
     const { missingBytes } = this.#reader
     if (missingBytes === 0) {
       if (!requestBytes.isFull) return false
@@ -303,6 +334,7 @@ export class Connection implements ConnectionInfo {
   #onClose(cause: Error | undefined): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#throttled?.cancel()
     const { log, requestBytes, responseBytes } = this.#shared
     log.debug({ connection: this.id, peer: this.remoteAddress, cause: cause?.message }, 'connection ended')
     requestBytes.forget(this.#onRoom)

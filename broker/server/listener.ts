@@ -1,5 +1,6 @@
 // A listener: accepts connections within the limits, closes those that idle or stall, and ends them all when the broker stops.
 // - Over `max.connections` or `max.connections.per.ip` a new connection is closed at once (Kafka delays accepting for the first).
+// - Too many a second from one address (connection-rates.ts): not served, and closed a little later, as in Kafka.
 // - `connections.max.idle.ms`: closed when nothing was sent or asked for so long.
 // - A peer that leaves its answers unread while the bound on answers is reached, and one that may finish its request while the bound
 //   on requests is reached and does not, is closed: they would stop everybody else.
@@ -7,6 +8,7 @@ import type { Timer } from '../base/clock.ts'
 import type { Address, Listening, Socket, Transport } from '../base/transport.ts'
 import type { ConnectionShared } from './connection.ts'
 import { Connection } from './connection.ts'
+import type { ConnectionRates } from './connection-rates.ts'
 
 export type ListenerLimits = {
   readonly maxConnections: number
@@ -14,6 +16,7 @@ export type ListenerLimits = {
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
   /** -1 = never. */
   readonly maxIdleMs: number
+  readonly rates?: Pick<ConnectionRates, 'refusalMs'>
 }
 
 const SWEEP_MS = 1_000
@@ -25,6 +28,8 @@ export class Connections {
   readonly #shared: ConnectionShared
   readonly #limits: ListenerLimits
   readonly #open = new Set<Connection>()
+  /** Connections that are too many a second, until they are closed. */
+  readonly #held = new Set<Socket>()
   readonly #perIp = new Map<string, number>()
   #sweep: Timer
   // Since when unfinished requests fill the memory for requests and none of them gets finished.
@@ -41,16 +46,18 @@ export class Connections {
   }
 
   get count(): number {
-    return this.#open.size
+    return this.#open.size + this.#held.size
   }
 
   accept(socket: Socket, listenerName: string): void {
     const ip = socket.remoteAddress
     const ofIp = this.#perIp.get(ip) ?? 0
     const perIp = this.#limits.maxConnectionsPerIpOverrides.get(ip) ?? this.#limits.maxConnectionsPerIp
-    if (this.#open.size >= this.#limits.maxConnections) return this.#refuse(socket, 'max.connections')
+    if (this.count >= this.#limits.maxConnections) return this.#refuse(socket, 'max.connections')
     if (ofIp >= perIp) return this.#refuse(socket, 'max.connections.per.ip')
     this.#perIp.set(ip, ofIp + 1)
+    const refusalMs = this.#limits.rates?.refusalMs(ip) ?? 0
+    if (refusalMs > 0) return this.#hold(socket, refusalMs)
     const id = `${listenerName}-${++this.#accepted}`
     const connection: Connection = new Connection(socket, id, listenerName, this.#shared, () =>
       this.#onClosed(connection),
@@ -61,12 +68,14 @@ export class Connections {
   /** Ends every connection after the requests it has in progress. */
   end(): void {
     this.#sweep.cancel()
+    this.#dropHeld()
     for (const connection of this.#open) connection.end()
   }
 
   /** Drops every connection at once. */
   destroy(): void {
     this.#sweep.cancel()
+    this.#dropHeld()
     for (const connection of this.#open) connection.close('the broker stops')
   }
 
@@ -79,11 +88,30 @@ export class Connections {
     }
   }
 
+  #hold(socket: Socket, forMs: number): void {
+    this.#held.add(socket)
+    const timer = this.#shared.clock.after(forMs, () => socket.destroy())
+    const close = (): void => {
+      timer.cancel()
+      if (this.#held.delete(socket)) this.#forgetIp(socket.remoteAddress)
+    }
+    socket.start({ data: () => {}, drain: () => {}, close })
+    socket.pause()
+  }
+
+  #dropHeld(): void {
+    for (const socket of this.#held) socket.destroy()
+  }
+
   #onClosed(connection: Connection): void {
     this.#open.delete(connection)
-    const left = this.#perIp.get(connection.remoteAddress)! - 1
-    if (left === 0) this.#perIp.delete(connection.remoteAddress)
-    else this.#perIp.set(connection.remoteAddress, left)
+    this.#forgetIp(connection.remoteAddress)
+  }
+
+  #forgetIp(ip: string): void {
+    const left = this.#perIp.get(ip)! - 1
+    if (left === 0) this.#perIp.delete(ip)
+    else this.#perIp.set(ip, left)
   }
 
   #onSweep(): void {
@@ -97,6 +125,7 @@ export class Connections {
       else if (connection.stalledMs() > STALL_MS && responseBytes.isFull) connection.close('its answers are not read')
       else if (requestBytes.isReached && this.#isObstacle(connection))
         connection.close('its unfinished request keeps others from finishing theirs')
+      else if (requestBytes.isReached && connection.isThrottled && connection.partialBytes > 0) connection.endThrottle()
     }
     this.#sweep = clock.after(SWEEP_MS, () => this.#onSweep())
   }

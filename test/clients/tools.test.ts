@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { brokerKind, startBroker } from './broker.ts'
 import type { TestBroker } from './broker.ts'
 import { eventually, topicName } from './checks/check.ts'
-import { kafkaTools } from './tools.ts'
-import type { ToolName, ToolResult, Tools } from './tools.ts'
+import { againstBroker, kafkaTools } from './tools.ts'
+import type { Tools } from './tools.ts'
 
 const timeout = 240_000
 let broker: TestBroker
@@ -20,25 +20,10 @@ beforeAll(async () => {
 }, 600_000)
 afterAll(() => broker?.remove(), timeout)
 
-/** Runs a tool against the broker; whatever the outcome. */
-const run = (name: ToolName, args: readonly string[], input?: string): Promise<ToolResult> =>
-  tools(name, ['--bootstrap-server', broker.bootstrap, ...args], input)
-
-/** Runs a tool that must succeed, and returns what it prints. */
-async function succeeds(name: ToolName, args: readonly string[], input?: string): Promise<string> {
-  const { code, stdout, stderr } = await run(name, args, input)
-  equal(code, 0, `${stdout}\n${stderr}`)
-  return stdout
-}
-
-/** Runs a tool that must fail and say why. */
-async function fails(name: ToolName, args: readonly string[], why: RegExp): Promise<void> {
-  const { code, stdout, stderr } = await run(name, args)
-  notZero(code)
-  match(stdout + stderr, why)
-}
-
-const notZero = (code: number | null) => ok(code !== null && code !== 0, `exit code ${code}`)
+const { succeeds, fails } = againstBroker(
+  () => tools,
+  () => broker,
+)
 
 async function newTopic(about: string, ...args: string[]): Promise<string> {
   const topic = topicName(about)

@@ -1,4 +1,5 @@
 // Kafka's own command line tools, run as their scripts run them: a JVM with the tool's main class.
+import { equal, match, ok } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { installed, pathOf } from './installation.ts'
@@ -17,6 +18,12 @@ const CLASSES = {
   'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
   'kafka-cluster': 'org.apache.kafka.tools.ClusterTool',
   'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
+  'kafka-acls': 'org.apache.kafka.tools.AclCommand',
+  'kafka-delegation-tokens': 'org.apache.kafka.tools.DelegationTokenCommand',
+  'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
+  'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
+  'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
+  'kafka-client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
   'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
 } as const
 
@@ -47,5 +54,27 @@ export async function kafkaTools(): Promise<Tools> {
       child.once('error', reject).once('close', resolve),
     )
     return { code, stdout, stderr }
+  }
+}
+
+/** Runs tools against a broker that is there when they run. */
+export function againstBroker(tools: () => Tools, broker: () => { readonly bootstrap: string }) {
+  /** Whatever the outcome. */
+  const run = (name: ToolName, args: readonly string[], input?: string): Promise<ToolResult> =>
+    tools()(name, ['--bootstrap-server', broker().bootstrap, ...args], input)
+  return {
+    run,
+    /** The tool must succeed; returns what it prints. */
+    async succeeds(name: ToolName, args: readonly string[], input?: string): Promise<string> {
+      const { code, stdout, stderr } = await run(name, args, input)
+      equal(code, 0, `${stdout}\n${stderr}`)
+      return stdout
+    },
+    /** The tool must fail and say why. */
+    async fails(name: ToolName, args: readonly string[], why: RegExp): Promise<void> {
+      const { code, stdout, stderr } = await run(name, args)
+      ok(code !== null && code !== 0, `exit code ${code}`)
+      match(stdout + stderr, why)
+    },
   }
 }

@@ -86,12 +86,12 @@ export const clusterKeys: readonly ConfigKey[] = [
     'How long a Kafka controller pauses before it asks again.',
   ),
   known('controller.socket.timeout.ms', int(30_000), 'How long a connection to the controller may take in Kafka.'),
-  known(
+  honoured(
     'controller.quota.window.num',
     int(11, atLeast(1)),
-    'How many windows Kafka keeps to measure changes of topics against their quota.',
+    'In how many windows changes of topics are measured against controller_mutation_rate.',
   ),
-  known('controller.quota.window.size.seconds', int(1, atLeast(1)), 'How long each of those windows is.'),
+  honoured('controller.quota.window.size.seconds', int(1, atLeast(1)), 'How long each of those windows is.'),
   known(
     'controller.performance.sample.period.ms',
     long(60_000, atLeast(100)),
@@ -217,12 +217,8 @@ export const clusterKeys: readonly ConfigKey[] = [
     'Whether an empty follower starts at the first offset that is not in the tiered store.',
     { updateMode: 'cluster-wide' },
   ),
-  known(
-    'quota.window.num',
-    int(11, atLeast(1)),
-    'How many windows Kafka keeps to measure clients against their quota.',
-  ),
-  known('quota.window.size.seconds', int(1, atLeast(1)), 'How long each of those windows is.'),
+  honoured('quota.window.num', int(11, atLeast(1)), 'In how many windows clients are measured against their quotas.'),
+  honoured('quota.window.size.seconds', int(1, atLeast(1)), 'How long each of those windows is.'),
   known(
     'replication.quota.window.num',
     int(11, atLeast(1)),

@@ -18,6 +18,7 @@ const connection = {
   remotePort: 5,
   listenerName: 'PLAINTEXT',
   principal: 'User:ANONYMOUS',
+  throttle: () => {},
   close: () => {},
 }
 const produceRequest = { transactionalId: null, acks: 1, timeoutMs: 1_000, topicData: [] }
@@ -45,7 +46,8 @@ function dispatcherOf(served: Handler) {
     child: () => log,
   }
   const metrics = createMetrics()
-  const context = { clock, log, apis: new Map([[served.api.key, served]]) } as unknown as Context
+  const apis = new Map([[served.api.key, served]])
+  const context = { clock, log, apis, quotas: { isActive: false } } as unknown as Context
   const dispatcher = new Dispatcher(context, metrics)
   return {
     clock,

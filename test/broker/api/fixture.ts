@@ -4,6 +4,7 @@ import type { Context } from '../../../broker/api/context.ts'
 import { FetchSessions } from '../../../broker/api/fetch-session.ts'
 import { Unsent, type Call, type Handler } from '../../../broker/api/handler.ts'
 import { ProducerIds } from '../../../broker/api/producer-ids.ts'
+import { Quotas, quotaWindows } from '../../../broker/api/quotas.ts'
 import { silentLogger } from '../../../broker/base/log.ts'
 import type { Uuid } from '../../../broker/base/uuid.ts'
 import { parseBrokerConfig, withDynamicConfig, type BrokerConfig } from '../../../broker/config/broker-config.ts'
@@ -58,6 +59,8 @@ export type AskOptions = {
   readonly clientId?: string | null
   readonly signal?: AbortSignal
   readonly onClose?: (reason: string) => void
+  /** `User:ANONYMOUS` when left out. */
+  readonly principal?: string
   /** What the connection grants for the answer. */
   readonly grant?: (wantBytes: number) => number
 }
@@ -112,6 +115,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     logs: logDirectory,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: options.maxFetchSessions ?? 100 }),
     producerIds: new ProducerIds({ allocate: () => controller.allocateProducerIds() }),
+    quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
     apis: new Map(),
   }
   return {
@@ -180,11 +184,13 @@ async function ask<A extends Api>(
       remoteAddress: '127.0.0.1',
       remotePort: 1,
       listenerName: LISTENER,
-      principal: 'User:ANONYMOUS',
+      principal: options.principal ?? 'User:ANONYMOUS',
+      throttle: () => {},
       close: reason => options.onClose?.(reason),
     },
     signal: options.signal ?? new AbortController().signal,
     reserveResponse: options.grant ?? (wantBytes => wantBytes),
+    throttleMs: 0,
   }
   const answer = await handler.handle(decodeRequest(api, version, frame, header.bodyAt), context, call)
   if (answer === null || answer instanceof Unsent) return null as never

@@ -262,3 +262,101 @@ test('connections over the limit, in all or of one address, are closed at once',
   connections.destroy()
   equal(connections.count, 0)
 })
+
+test('a throttled connection is not read until its time is over; what it had sent before is served', async () => {
+  const clock = manualClock()
+  const { socket, started, send, answer, connection } = connect({ clock })
+  send(request(PRODUCE, 'a'), request(PRODUCE, 'b'), request(FETCH, 'c'))
+  connection.throttle(1_000)
+  await answer('a')
+  equal(socket.isPaused, true)
+  await answer('b')
+  deepEqual(started, ['a', 'b', 'c'])
+  await answer('c')
+  deepEqual(socket.written, ['a', 'b', 'c'])
+  clock.advance(999)
+  equal(socket.isPaused, true)
+  clock.advance(1)
+  equal(socket.isPaused, false)
+})
+
+test('the longest throttle counts', async () => {
+  const clock = manualClock()
+  const { socket, send, connection } = connect({ clock })
+  connection.throttle(1_000)
+  connection.throttle(3_000)
+  connection.throttle(500)
+  send(request(PRODUCE, 'now'))
+  clock.advance(2_999)
+  equal(socket.isPaused, true)
+  clock.advance(1)
+  equal(socket.isPaused, false)
+  equal(connection.isThrottled, false)
+})
+
+test('a connection that ends while it is throttled leaves no timer', () => {
+  const clock = manualClock()
+  const { socket, connection, closedCount } = connect({ clock })
+  connection.throttle(1_000)
+  socket.destroy()
+  connection.throttle(1_000)
+  equal(clock.timers, 0)
+  equal(closedCount(), 1)
+})
+
+test('when the memory for requests is full, a throttled connection may finish the request it has begun', () => {
+  const clock = manualClock()
+  const { shared, started } = connect({ requestBytes: 30, clock })
+  const limits = { maxConnections: 9, maxConnectionsPerIp: 9, maxConnectionsPerIpOverrides: new Map(), maxIdleMs: -1 }
+  const throttling: Dispatch = (frame, connection, reserve, signal) => {
+    connection.throttle(60_000)
+    return shared.dispatch(frame, connection, reserve, signal)
+  }
+  const connections = new Connections({ ...shared, dispatch: throttling }, limits)
+  const socket = new FakeSocket()
+  connections.accept(socket, 'PLAINTEXT')
+  const frame = request(PRODUCE, 'now'.padEnd(50))
+  socket.events.data(Buffer.concat([request(PRODUCE, 'now first'), frame.subarray(0, 40)]))
+  equal(socket.isPaused, true)
+  clock.advance(1_000)
+  equal(socket.isPaused, false)
+  socket.events.data(frame.subarray(40))
+  deepEqual(started, ['now first', 'now'.padEnd(50)])
+  equal(socket.isPaused, true)
+  connections.destroy()
+})
+
+test('a connection that is one too many a second is not served, and closed a little later', () => {
+  const clock = manualClock()
+  const { shared, started } = connect({ clock })
+  let refusalMs = 700
+  const limits = {
+    maxConnections: 2,
+    maxConnectionsPerIp: 9,
+    maxConnectionsPerIpOverrides: new Map(),
+    maxIdleMs: -1,
+    rates: { refusalMs: () => refusalMs },
+  }
+  const connections = new Connections(shared, limits)
+  const held = new FakeSocket()
+  connections.accept(held, 'PLAINTEXT')
+  held.events.data(request(PRODUCE, 'now'))
+  deepEqual(started, [])
+  equal(connections.count, 1)
+  clock.advance(699)
+  equal(held.isDestroyed, false)
+  clock.advance(1)
+  equal(held.isDestroyed, true)
+  equal(connections.count, 0)
+  const [leaves, stays] = [new FakeSocket(), new FakeSocket()]
+  connections.accept(leaves, 'PLAINTEXT')
+  leaves.destroy()
+  connections.accept(stays, 'PLAINTEXT')
+  refusalMs = 0
+  connections.accept(new FakeSocket(), 'PLAINTEXT')
+  equal(connections.count, 2)
+  connections.end()
+  equal(stays.isDestroyed, true)
+  connections.destroy()
+  equal(connections.count, 0)
+})
