@@ -1,5 +1,6 @@
 // Every error that goes out in an answer is counted, by API and error, and now and then told: without that a client that tries again
-// for ever is invisible here. Not here: requests that end in a fault of the broker, and frames that are none (dispatch.ts).
+// for ever is invisible here. A part of an answer may carry a `cause` that the client does not get (there may be paths in it): it is
+// only told. Not here: requests that end in a fault of the broker, and frames that are none (dispatch.ts).
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -10,6 +11,8 @@ import type { Call } from './handler.ts'
 
 /** One line at most for each API and error in so long; the next one says how many there were. */
 const LINE_EVERY_MS = 60_000
+
+type Explained = { readonly errorMessage?: string | null; readonly cause?: string | null }
 
 type Told = { atMs: number; untold: number }
 
@@ -50,7 +53,8 @@ export class AnsweredErrors {
       api: this.#api,
       error,
       of: namesIn(holder, owner),
-      text: (holder as { errorMessage?: string | null }).errorMessage ?? undefined,
+      text: (holder as Explained).errorMessage ?? undefined,
+      cause: (holder as Explained).cause ?? undefined,
       clientId: call.clientId,
       connection: call.connection.id,
       peer: call.connection.remoteAddress,

@@ -23,6 +23,8 @@ export type FetchedPartition = {
   /** Null for read_uncommitted. */
   abortedTransactions: readonly { producerId: number; firstOffset: number }[] | null
   records: readonly Buffer[]
+  /** Why there is an error, for the broker's own log. */
+  readonly cause: string | null
 }
 
 export type FetchReadOptions = {
@@ -141,7 +143,7 @@ export class FetchRead {
     const onFailure = (error: unknown): void => {
       if (!(error instanceof StorageError)) throw error
       this.#roomBytes += maxBytes
-      this.#fail(at, ErrorCode.KAFKA_STORAGE_ERROR)
+      this.#fail(at, ErrorCode.KAFKA_STORAGE_ERROR, String(error))
     }
     this.#inFlight.push(read.then(onRead, onFailure))
   }
@@ -158,8 +160,8 @@ export class FetchRead {
     this.#roomBytes -= size
   }
 
-  #fail(at: number, errorCode: ErrorCode): void {
-    this.partitions[at] = failed(this.#targets[at]!.partition, errorCode)
+  #fail(at: number, errorCode: ErrorCode, cause: string | null = null): void {
+    this.partitions[at] = failed(this.#targets[at]!.partition, errorCode, cause)
     this.leaders[at] = null
     this.isUrgent = true
   }
@@ -188,6 +190,7 @@ export class FetchRead {
       currentLeader: undefined,
       abortedTransactions: this.#options.isReadCommitted ? NO_ABORTED_TRANSACTIONS : null,
       records: NO_RECORDS,
+      cause: null,
     }
   }
 }
@@ -208,7 +211,7 @@ function divergenceOf(target: FetchTarget, leader: Leader): EpochEnd | 'unknown'
   return end.epoch < target.lastFetchedEpoch || end.endOffset < target.fetchOffset ? end : null
 }
 
-function failed(partition: number, errorCode: ErrorCode): FetchedPartition {
+function failed(partition: number, errorCode: ErrorCode, cause: string | null = null): FetchedPartition {
   return {
     partitionIndex: partition,
     errorCode,
@@ -220,6 +223,7 @@ function failed(partition: number, errorCode: ErrorCode): FetchedPartition {
     // Where Kafka finds no partition at all it answers an empty list, else null.
     abortedTransactions: isUnknown(errorCode) ? NO_ABORTED_TRANSACTIONS : null,
     records: NO_RECORDS,
+    cause,
   }
 }
 

@@ -37,6 +37,8 @@ type PartitionResponse = {
   recordErrors: { batchIndex: number; batchIndexErrorMessage: string | null }[]
   errorMessage: string | null
   currentLeader: LeaderHint | undefined
+  /** For the broker's own log. */
+  cause: string | null
 }
 
 export const produce = handler(Produce, (request, context, call) => {
@@ -151,6 +153,7 @@ class ProduceRun {
       () => (isAll ? (this.#awaitCommit(topic, response, leader, appended) ?? undefined) : undefined),
       (error: unknown) => {
         response.baseOffset = response.logAppendTimeMs = -1
+        response.cause = String(error)
         this.#fail(topic, response, errorCodeOf(error))
       },
     )
@@ -206,6 +209,7 @@ function unanswered(index: number): PartitionResponse {
     recordErrors: [],
     errorMessage: null,
     currentLeader: undefined,
+    cause: null,
   }
 }
 

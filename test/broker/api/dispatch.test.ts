@@ -94,6 +94,7 @@ test('an error is told with what it is about, then once a minute with how many t
     error: 'KAFKA_STORAGE_ERROR',
     of: { name: 'orders', index: 1 },
     text: 'why 1',
+    cause: undefined,
     clientId: 'client',
     connection: 'PLAINTEXT-1',
     peer: '127.0.0.1',
@@ -102,6 +103,15 @@ test('an error is told with what it is about, then once a minute with how many t
     { ...line, untold: undefined },
     { ...line, untold: 3 },
   ])
+})
+
+test('the cause of an error is told and not sent', async () => {
+  const told = answer(ErrorCode.KAFKA_STORAGE_ERROR)
+  Object.assign(told.responses[0]!.partitionResponses[0]!, { cause: 'StorageError: /secret/path' })
+  const broker = dispatcherOf(handler(Produce, () => told))
+  const sent = (await broker.send(Produce, produceRequest))!
+  equal(broker.lines[0]!.cause, 'StorageError: /secret/path')
+  equal(Buffer.concat(sent).includes('secret'), false)
 })
 
 test('requests in flight are those that have begun and not ended, whichever way they end', async () => {
