@@ -98,7 +98,7 @@ export class LogCore {
 
   /** The log is being cut: nobody may append. */
   isTruncating = false
-  /** Somebody moves bytes into the active file. */
+  /** Somebody who has the log to himself moves bytes into the active file, or needs all bytes to stay where they are. */
   isMoving = false
   /** Commits under way that replace extents: until they are done the store may be ahead of this object. */
   reshaping = 0

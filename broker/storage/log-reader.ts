@@ -2,7 +2,8 @@
 // in a file become one read. Returns whole batches; never decompresses, never checks checksums (consumers and recovery do).
 //
 // Background work may move the bytes meanwhile. Every change of that kind is announced on the log (`reshaping`) before its commit
-// and counted (`shapeVersion`) after it; a reader whose log changed in between starts again.
+// and counted (`shapeVersion`) after it; a reader whose log changed in between starts again, and gives up when that happens too often:
+// partition-log.ts then keeps the bytes where they are until it has read them.
 import { assert } from '../base/assert.ts'
 import { baseOffset, HEADER_SIZE, lastOffset, magic, sizeOf } from '../records/batch.ts'
 import { ACTIVE, decodeExtent, INLINE, type Extent } from './extent.ts'
@@ -17,7 +18,10 @@ export type ReadBounds = { readonly endOffset: number; readonly maxBytes: number
 /** The code of the StorageError for bytes that are not what the log says they are. */
 export const CORRUPT = 'CORRUPT'
 
-const MAX_ATTEMPTS = 20
+/** The code of the StorageError for a log that changes faster than it can be read. */
+export const CHANGED = 'CHANGED'
+
+const MAX_ATTEMPTS = 5
 // A single read is not larger than this, whatever the caller would take.
 const MAX_READ_BYTES = 8 * 1024 * 1024
 const EXTENTS_PER_SCAN = 64
@@ -28,7 +32,7 @@ export async function readCold(core: LogCore, parts: LogParts, offset: number, b
   let failure: unknown = null
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
     if (core.reshaping > 0) {
-      await parts.writer.idle()
+      await parts.writer.groupEnd()
       // It failed in the middle of a change: where the bytes are nobody knows until the next start.
       if (core.reshaping > 0 && parts.writer.failure !== null) throw parts.writer.failure
     }
@@ -42,7 +46,8 @@ export async function readCold(core: LogCore, parts: LogParts, offset: number, b
       failure = error
     }
   }
-  throw new StorageError(`${core.name}: the log changed ${MAX_ATTEMPTS} times while it was read`, { cause: failure })
+  const message = `${core.name}: the log changed ${MAX_ATTEMPTS} times while it was read`
+  throw new StorageError(message, { code: CHANGED, cause: failure })
 }
 
 async function readOnce(core: LogCore, parts: LogParts, offset: number, bounds: ReadBounds): Promise<Buffer[]> {

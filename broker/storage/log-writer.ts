@@ -67,6 +67,7 @@ export class LogWriter {
   #synced: Waiters | null = null
   #committed: Waiters | null = null
   #running: Promise<void> = Promise.resolve()
+  #writing: Promise<void> = Promise.resolve()
 
   constructor(parts: WriterParts, progress: Progress) {
     this.#parts = parts
@@ -133,6 +134,11 @@ export class LogWriter {
     while (this.#isRunning) await this.#running
   }
 
+  /** Resolves when the group that is being committed, if there is one, has ended and its changes show. Never rejects. */
+  groupEnd(): Promise<void> {
+    return this.#writing.catch(() => {})
+  }
+
   /** Nothing can be written any more: the disk failed. Whoever waits is rejected. */
   fail(error: StorageError): void {
     if (this.#failure !== null) return
@@ -165,8 +171,9 @@ export class LogWriter {
       this.#synced = null
       this.#committed = null
       const { group, changes } = this.#fill()
+      this.#writing = this.#write(group, committed)
       try {
-        await this.#write(group, committed)
+        await this.#writing
       } catch (cause) {
         const error = cause instanceof StorageError ? cause : new StorageError(String(cause), { cause })
         synced?.reject(error)

@@ -8,7 +8,7 @@ import { readEndTransactionMarker } from '../records/control.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogParts } from './log-parts.ts'
-import { CORRUPT, readCold } from './log-reader.ts'
+import { CHANGED, CORRUPT, readCold } from './log-reader.ts'
 import type { ProducerState } from './producer-state.ts'
 import { deleteRecords } from './retention.ts'
 import { StorageError } from './storage-error.ts'
@@ -150,7 +150,7 @@ export class PartitionLog {
   async #readCold(offset: number, options: LogReadOptions): Promise<LogReadResult> {
     const core = this.#core
     try {
-      const found = await readCold(core, this.#parts, offset, options)
+      const found = await this.#steadily(() => readCold(core, this.#parts, offset, options))
       // Retention or a truncation may have taken it away meanwhile.
       return offset < core.logStartOffset || offset > core.endOffset ? 'offset-out-of-range' : found
     } catch (error) {
@@ -172,10 +172,28 @@ export class PartitionLog {
   async #looking<T>(look: () => Promise<T>): Promise<T> {
     if (this.#core.error !== null) throw this.#core.error
     try {
-      return await look()
+      return await this.#steadily(look)
     } catch (error) {
       throw this.#noted(error)
     }
+  }
+
+  /** A read that loses to background work again and again gets the log to itself. */
+  async #steadily<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } catch (error) {
+      if (!(error instanceof StorageError) || error.code !== CHANGED) throw error
+    }
+    const core = this.#core
+    return core.exclusive(async () => {
+      core.isMoving = true
+      try {
+        return await read()
+      } finally {
+        core.isMoving = false
+      }
+    })
   }
 
   /** Moves logStartOffset up to `offset` (never beyond endOffset, never back); resolves with it when that is on the disk. */
