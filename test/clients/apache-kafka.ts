@@ -6,7 +6,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { installed, pathOf } from './installation.ts'
-import { freePort, startServer } from './server-process.ts'
+import { freePort, onFreePorts, startServer } from './server-process.ts'
 import type { ServerProcess } from './server-process.ts'
 import { answersMetadata } from './wire.ts'
 
@@ -50,10 +50,13 @@ rootLogger.appenderRef.out.ref = out
 const CLUSTER_ID = 'AapacheKafkaClusterIdA'
 
 /** Starts Apache Kafka and waits until it serves. Rejects with the end of its log when it does not. */
-export async function startApacheKafka(options: ApacheKafkaOptions): Promise<ApacheKafka> {
+export function startApacheKafka(options: ApacheKafkaOptions): Promise<ApacheKafka> {
+  return onFreePorts(async () => startOn(options.port ?? (await freePort()), options))
+}
+
+async function startOn(port: number, options: ApacheKafkaOptions): Promise<ApacheKafka> {
   const installation = await installed('kafka')
   const classPath = join(pathOf(installation, 'kafka'), '*')
-  const port = options.port ?? (await freePort())
   const host = '127.0.0.1'
   const propertiesPath = await writeConfiguration(options, host, port)
   if (!existsSync(join(options.dataDir, 'data', 'meta.properties'))) await format(classPath, propertiesPath)

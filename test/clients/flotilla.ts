@@ -1,8 +1,8 @@
 // The real broker process, as a user starts it: the `flotilla broker` command with a configuration file in Kafka's keys.
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { freePort, startServer } from './server-process.ts'
+import { freePort, onFreePorts, startServer } from './server-process.ts'
 import type { ServerProcess } from './server-process.ts'
 import { answersMetadata } from './wire.ts'
 
@@ -18,9 +18,13 @@ export type FlotillaOptions = {
 export type Flotilla = ServerProcess & { readonly host: string; readonly port: number; readonly bootstrap: string }
 
 /** Starts a broker and waits until it serves. Rejects with the end of its log when it does not. */
-export async function startFlotilla(options: FlotillaOptions): Promise<Flotilla> {
+export function startFlotilla(options: FlotillaOptions): Promise<Flotilla> {
+  const { port } = options
+  return port === undefined ? onFreePorts(async () => startOn(await freePort(), options)) : startOn(port, options)
+}
+
+async function startOn(port: number, options: FlotillaOptions): Promise<Flotilla> {
   const host = '127.0.0.1'
-  const port = options.port ?? (await freePort())
   await mkdir(options.dataDir, { recursive: true })
   const configPath = join(options.dataDir, 'server.properties')
   const properties = {
@@ -36,13 +40,21 @@ export async function startFlotilla(options: FlotillaOptions): Promise<Flotilla>
       .join(''),
   )
   const cli = fileURLToPath(new URL('../../cli.ts', import.meta.url))
+  const logPath = join(options.dataDir, 'flotilla.log')
+  // Of this start, not of one before it on the same data.
+  const logStart = await stat(logPath).then(
+    ({ size }) => size,
+    () => 0,
+  )
+  const says = async (text: string) => (await readFile(logPath)).subarray(logStart).includes(text)
   const process = await startServer({
     command: nodeBinary(),
     // As the command's first line has it.
     args: ['--single-threaded-gc', cli, 'broker', '--config', configPath, '--data', join(options.dataDir, 'data')],
     env: environment(),
-    logPath: join(options.dataDir, 'flotilla.log'),
-    isReady: () => answersMetadata({ host, port }),
+    logPath,
+    // Its own word for it: on that port somebody else may answer.
+    isReady: async () => (await says('the broker serves')) && (await answersMetadata({ host, port })),
   })
   return { ...process, host, port, bootstrap: `${host}:${port}` }
 }

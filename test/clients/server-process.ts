@@ -51,7 +51,8 @@ export async function startServer(options: ServerCommand): Promise<ServerProcess
   process.once('exit', killNow)
 
   const deadline = performance.now() + (options.startTimeoutMs ?? 120_000)
-  while (!(await options.isReady())) {
+  // One that has exited is not ready, whoever answers in its place.
+  while (hasExited() || !(await options.isReady())) {
     const gaveUp = hasExited()
       ? 'exited before it was ready'
       : performance.now() > deadline
@@ -88,6 +89,20 @@ export async function freePort(): Promise<number> {
     )
     await new Promise(resolve => server.close(resolve))
     if (isFree) return port
+  }
+}
+
+/**
+ * Starts something on ports from `freePort`, which may be somebody else's by the time it listens there: suites run side by side. Then
+ * `start`, which must choose the ports, is called again.
+ */
+export async function onFreePorts<T>(start: () => Promise<T>): Promise<T> {
+  for (let attemptsLeft = 5; ; attemptsLeft--) {
+    try {
+      return await start()
+    } catch (error) {
+      if (attemptsLeft === 0 || !/the port is taken|Address already in use/.test(String(error))) throw error
+    }
   }
 }
 

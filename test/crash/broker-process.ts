@@ -8,10 +8,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { until } from '../../bench/peers/admin.ts'
 import { nodeBinary } from '../clients/flotilla.ts'
-import { freePort } from '../clients/server-process.ts'
+import { freePort, onFreePorts } from '../clients/server-process.ts'
 import { answersMetadata, type Address } from '../clients/wire.ts'
 
 const cli = fileURLToPath(new URL('../../cli.ts', import.meta.url))
+
+const SERVES = 'the broker serves'
 
 /** How a process ended: its exit code, or the signal that killed it. */
 export type End = number | NodeJS.Signals
@@ -96,17 +98,25 @@ export async function command(args: readonly string[], maxOpenFiles?: number): P
 /** Runs `flotilla` to its end. A broker that serves instead of ending is killed: `end` is then SIGKILL. */
 export async function outcome(args: readonly string[]): Promise<{ end: End; out: string; err: string }> {
   const run = await command(args)
-  await until('it has ended', async () => run.hasEnded || run.out().includes('the broker serves'))
+  await until('it has ended', async () => run.hasEnded || run.out().includes(SERVES))
   if (!run.hasEnded) run.signal('SIGKILL')
   const end = await run.ended
   return { end, out: run.out(), err: run.err() }
 }
 
 /** Starts a broker on `dataDir` and waits until it serves. Rejects with its output when it ends before. */
-export async function startBroker(
+export function startBroker(
   dataDir: string,
   settings: BrokerSettings = {},
   maxOpenFiles?: number,
+): Promise<BrokerProcess> {
+  return onFreePorts(() => startOnFreePorts(dataDir, settings, maxOpenFiles))
+}
+
+async function startOnFreePorts(
+  dataDir: string,
+  settings: BrokerSettings,
+  maxOpenFiles: number | undefined,
 ): Promise<BrokerProcess> {
   const host = '127.0.0.1'
   const port = await freePort()
@@ -120,7 +130,9 @@ export async function startBroker(
   const flags = Object.entries(all).flatMap(([key, value]) => ['--set', `${key}=${value}`])
   const run = await command(['broker', '--data', dataDir, ...flags], maxOpenFiles)
   const broker = asBroker(run, { host, port }, httpPort)
-  await until('the broker serves', async () => run.hasEnded || (await answersMetadata(broker)))
+  // Its own word for it: on that port somebody else may answer.
+  const serves = async (): Promise<boolean> => run.out().includes(SERVES) && (await answersMetadata(broker))
+  await until('the broker serves', async () => run.hasEnded || (await serves()))
   if (run.hasEnded) throw new Error(`the broker ended with ${await run.ended}:\n${run.out()}${run.err()}`)
   return broker
 }
