@@ -46,9 +46,9 @@ export type BrokerSettings = Readonly<Record<string, string>>
 
 const folders: string[] = []
 
-/** A new folder for one test; `removeFolders` removes all of them. */
+/** A new folder for one test; `removeFolders` removes all of them. The name says whose it is: what a killed run left can be told from what is in use. */
 export async function newFolder(name: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), `flotilla-${name}-`))
+  const folder = await mkdtemp(join(tmpdir(), `flotilla-${name}-${process.pid}-`))
   folders.push(folder)
   return folder
 }
