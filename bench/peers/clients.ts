@@ -17,14 +17,23 @@ const installation = await installed('kafka')
 const javaClassPath = `${join(pathOf(installation, 'tools'), '*')}:${join(pathOf(installation, 'kafka'), '*')}`
 const rdkafka = (await run(fileURLToPath(new URL('install.sh', import.meta.url)))).stdout.trim()
 
-/** Kafka's producer as fast as it goes. Returns MB/s (2^20 bytes). */
+/** Longer than the two minutes after which Kafka's producer gives up a batch. */
+const TOO_LONG_MS = 600_000
+
+/** Kafka's producer as fast as it goes. Returns MB/s (2^20 bytes). Rejects when a record was not acknowledged. */
 export async function javaProduce(system: System, { topic, records, sizeBytes, acks }: Load): Promise<number> {
-  const { stdout } = await run('java', [
+  const args = [
     ...['-Xmx512m', '-cp', javaClassPath, 'org.apache.kafka.tools.ProducerPerformance'],
     ...['--topic', topic, '--num-records', String(records), '--record-size', String(sizeBytes), '--throughput', '-1'],
     '--producer-props',
     ...[`bootstrap.servers=${system.bootstrap}`, `acks=${acks}`, 'batch.size=65536', 'linger.ms=5'],
-  ])
+  ]
+  const { stdout, stderr } = await run('java', args, { timeout: TOO_LONG_MS, maxBuffer: 64 * MB })
+  // It prints what happened to a record that failed and ends as if nothing had.
+  const failure = /^.*Exception: .*$/m.exec(stderr)
+  if (failure !== null) {
+    throw new Error(`${system.name} did not acknowledge all of ${topic}: ${failure[0]}\n${await system.counters()}`)
+  }
   return numberIn(stdout.trim().split('\n').at(-1)!, /\(([\d.]+) MB\/sec\)/)
 }
 

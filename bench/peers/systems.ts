@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { startApacheKafka } from '../../test/clients/apache-kafka.ts'
 import { startFlotilla } from '../../test/clients/flotilla.ts'
+import { freePort } from '../../test/clients/server-process.ts'
 
 export type SystemName = 'flotilla' | 'kafka'
 
@@ -13,15 +14,27 @@ export type System = {
   readonly port: number
   readonly bootstrap: string
   readonly pid: number
+  /** What it says of requests, errors and connections, for the day when a client gets stuck. */
+  counters(): Promise<string>
   stop(): Promise<void>
 }
 
 /** Starts a system with its defaults, but for what a benchmark must not meet: retention, and topics that appear by mistake. */
 export async function startSystem(name: SystemName, folder: string): Promise<System> {
   const properties = { 'auto.create.topics.enable': 'false', 'log.retention.ms': '-1' }
-  const options = { dataDir: join(folder, name), properties }
-  const server = name === 'kafka' ? await startApacheKafka(options) : await startFlotilla(options)
-  return { ...server, name }
+  const dataDir = join(folder, name)
+  if (name === 'kafka') {
+    const counters = () => Promise.resolve('Apache Kafka tells nothing here')
+    return { ...(await startApacheKafka({ dataDir, properties })), name, counters }
+  }
+  const host = '127.0.0.1'
+  const port = await freePort()
+  const http = { 'flotilla.http.host': host, 'flotilla.http.port': String(port) }
+  const counters = async () => {
+    const text = await (await fetch(`http://${host}:${port}/metrics`)).text()
+    return text.replace(/^(#.*|(?!kafka_network|kafka_server|flotilla).*|.* 0)\n/gm, '')
+  }
+  return { ...(await startFlotilla({ dataDir, properties: { ...properties, ...http } })), name, counters }
 }
 
 const TICKS_PER_SECOND = Number(execFileSync('getconf', ['CLK_TCK']).toString())
