@@ -175,7 +175,6 @@ export class CommitGroup {
       this.moves = true
       core.reshaping++
       core.tailBytes = 0
-      core.staged = []
       core.hasUnsyncedStaged = false
     }
     const position = active.sizeBytes

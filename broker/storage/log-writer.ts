@@ -282,6 +282,8 @@ export class LogWriter {
     if (group.isSynced) this.#syncedGroup = group.id
     for (const member of group.members) {
       if (member.reshapes) {
+        // Not earlier: until this commit the store says that records are in the staging files, and nobody may remove those.
+        member.core.staged = []
         member.core.reshaping--
         member.core.shapeVersion++
       }

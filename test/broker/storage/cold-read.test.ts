@@ -2,29 +2,25 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
 import { openMemoryStore } from '../../../broker/storage/memory-store.ts'
-import type { Store } from '../../../broker/storage/store.ts'
 import { CrashingFiles } from './crashing-files.ts'
-import { append, batchOf, CONFIG, openDirectory, readAll, settled, splitBatches, TOPIC } from './log-fixture.ts'
+import {
+  append,
+  batchOf,
+  CONFIG,
+  delayedStore,
+  openDirectory,
+  readAll,
+  settled,
+  splitBatches,
+  TOPIC,
+} from './log-fixture.ts'
 
 const turns = async (count: number): Promise<void> => {
   for (let turn = 0; turn < count; turn++) await new Promise(resolve => setImmediate(resolve))
 }
 
-/** A store whose methods wait for something first. */
-function delayed(store: Store, wait: (method: 'scan' | 'commit') => Promise<void>): Store {
-  return {
-    batch: () => store.batch(),
-    get: key => store.get(key),
-    getMany: keys => store.getMany(keys),
-    commit: (batch, options) => wait('commit').then(() => store.commit(batch, options)),
-    sync: () => store.sync(),
-    scan: range => wait('scan').then(() => store.scan(range)),
-    close: () => store.close(),
-  }
-}
-
 test('a read of what is being moved waits for that commit, and not until nobody writes to any log any more', async () => {
-  const store = delayed(openMemoryStore(), method => turns(method === 'commit' ? 5 : 0))
+  const store = delayedStore(openMemoryStore(), method => turns(method === 'commit' ? 5 : 0))
   const logs = await openDirectory({ store, files: new CrashingFiles(), limits: { cacheBytes: 1, moveBytes: 1500 } })
   const [moved, busy] = [0, 1].map(partition => logs.create(TOPIC, partition, 'orders', CONFIG))
   let isBusy = true
@@ -55,7 +51,7 @@ test('a read of what is being moved waits for that commit, and not until nobody 
 
 test('a reader whom the log changes under again and again gets it to itself', async () => {
   let onScan = async (): Promise<void> => {}
-  const store = delayed(openMemoryStore(), method => (method === 'scan' ? onScan() : Promise.resolve()))
+  const store = delayedStore(openMemoryStore(), method => (method === 'scan' ? onScan() : Promise.resolve()))
   const logs = await openDirectory({ store, files: new CrashingFiles(), limits: { cacheBytes: 1 } })
   const log = logs.create(TOPIC, 0, 'orders', CONFIG)
   const batches = Array.from({ length: 100 }, (_, seed) => batchOf(20, seed))

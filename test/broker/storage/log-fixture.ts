@@ -71,6 +71,19 @@ export function openDirectory(opening: Opening): Promise<LogDirectory> {
   })
 }
 
+/** `store`, whose commits and scans wait for something first. */
+export function delayedStore(store: Store, wait: (method: 'scan' | 'commit') => Promise<void>): Store {
+  return {
+    batch: () => store.batch(),
+    get: key => store.get(key),
+    getMany: keys => store.getMany(keys),
+    scan: range => wait('scan').then(() => store.scan(range)),
+    commit: (batch, options) => wait('commit').then(() => store.commit(batch, options)),
+    sync: () => store.sync(),
+    close: () => store.close(),
+  }
+}
+
 /** A batch of one record with a value of `sizeBytes` bytes that tells batches apart. */
 export function batchOf(sizeBytes: number, seed: number, init: Partial<BatchInit> = {}): Buffer {
   const value = Buffer.alloc(sizeBytes)
