@@ -71,6 +71,7 @@ function recordsOf(text: Buffer, count: number, sizeBytes: number): RecordInit[]
 const NOW = 1_800_000_000_000
 const KEPT: ProduceLimits = {
   maxMessageBytes: 10 << 20,
+  segmentBytes: 1 << 30,
   isCompacted: false,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: Number.MAX_SAFE_INTEGER,

@@ -6,7 +6,7 @@
 // - Errors that depend on the client's knowledge: zstd before v7 is UNSUPPORTED_COMPRESSION_TYPE; internal topics are refused to all
 //   but Kafka's own admin client id; v10 and later name the right leader (KIP-951).
 // - A partition named twice gets both batches, in order, and two answers; Kafka keeps the last one only and says nothing of the first.
-// - Null records are INVALID_RECORD; Kafka fails with UNKNOWN_SERVER_ERROR.
+// - Null records are INVALID_RECORD; Kafka 4.4 never answers.
 // - Gap: transactions (KIP-98, KIP-890). A transactional batch is refused as one outside of a transaction, INVALID_TXN_STATE; without
 //   a transactional id TRANSACTIONAL_ID_AUTHORIZATION_FAILED for the whole request.
 import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
@@ -215,7 +215,8 @@ function unanswered(index: number): PartitionResponse {
 
 /** The refusals that Kafka answers without a log start offset. */
 function hidesLogStart(errorCode: ErrorCode): boolean {
-  return errorCode === ErrorCode.MESSAGE_TOO_LARGE || errorCode === ErrorCode.CORRUPT_MESSAGE
+  const { MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE, CORRUPT_MESSAGE } = ErrorCode
+  return errorCode === MESSAGE_TOO_LARGE || errorCode === RECORD_LIST_TOO_LARGE || errorCode === CORRUPT_MESSAGE
 }
 
 function refuse(response: PartitionResponse, refused: AppendResult): void {

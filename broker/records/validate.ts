@@ -28,6 +28,8 @@ export type { RecordError } from './scan.ts'
 export type ProduceLimits = {
   /** max.message.bytes: of the batch as it arrives and as it is stored. */
   readonly maxMessageBytes: number
+  /** segment.bytes: of the batch as it is stored. */
+  readonly segmentBytes: number
   readonly isCompacted: boolean
   readonly timestampType: TimestampType
   readonly timestampBeforeMaxMs: number
@@ -82,6 +84,15 @@ export function validateProduce(records: Buffer, limits: ProduceLimits, nowMs: n
     return rebuild(batch, at === 0 ? bytes : bytes.subarray(at), target, maxTimestamp, scan, limits)
   }
   batches.setMaxTimestamp(batch, 0, limits.timestampType, maxTimestamp)
+  return accept(batch, limits)
+}
+
+/** The batch, if a segment has room for it. UnifiedLog looks at this last, before the producer's sequence. */
+function accept(batch: Buffer, { segmentBytes }: ProduceLimits): ProduceVerdict {
+  if (batch.length > segmentBytes) {
+    const message = `The record batch has ${batch.length} bytes; a segment of the topic has ${segmentBytes} at most.`
+    return refuse(ErrorCode.RECORD_LIST_TOO_LARGE, message)
+  }
   return { errorCode: ErrorCode.NONE, batch, header: batches.readHeader(batch, 0) }
 }
 
@@ -203,7 +214,7 @@ function rebuild(
   }
   const rebuilt = batches.withRecords(batch, target, payload)
   batches.setMaxTimestamp(rebuilt, 0, limits.timestampType, maxTimestamp)
-  return { errorCode: ErrorCode.NONE, batch: rebuilt, header: batches.readHeader(rebuilt, 0) }
+  return accept(rebuilt, limits)
 }
 
 function refuse(errorCode: ProduceRefusal['errorCode'], message: string): ProduceRefusal {

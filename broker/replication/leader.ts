@@ -265,6 +265,7 @@ export function produceLimits(config: TopicConfig): ProduceLimits {
   const { compressionType, compressionLevels } = config
   return {
     maxMessageBytes: config.maxMessageBytes,
+    segmentBytes: config.segmentBytes,
     isCompacted: config.cleanupPolicy.has('compact'),
     timestampType: config.messageTimestampType,
     timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,

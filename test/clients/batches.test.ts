@@ -35,8 +35,12 @@ afterEach(() => wire.destroy())
 
 const endOffset = async () => (await helper.run('listOffsets', { topic, partition: 0, at: 'latest' })).offset
 
+const MIB = 1_048_576
+
 const CORRUPT_MESSAGE = 2
 const UNKNOWN_TOPIC_OR_PARTITION = 3
+const MESSAGE_TOO_LARGE = 10
+const RECORD_LIST_TOO_LARGE = 18
 const INVALID_REQUIRED_ACKS = 21
 const OUT_OF_ORDER_SEQUENCE_NUMBER = 45
 const INVALID_PRODUCER_EPOCH = 47
@@ -96,6 +100,26 @@ describe('nothing is stored of', { timeout }, () => {
   refused('a valid batch with acks=2', INVALID_REQUIRED_ACKS, () => batchBytes(), { acks: 2 })
   refused('a valid batch for a partition that does not exist', UNKNOWN_TOPIC_OR_PARTITION, () => batchBytes(), {
     partition: 9,
+  })
+})
+
+describe('a topic whose segments are smaller than its largest batch', { timeout }, () => {
+  const batchOf = (sizeBytes: number) => {
+    const overhead = batchBytes({ values: ['x'.repeat(sizeBytes - 80)] }).length - (sizeBytes - 80)
+    return batchBytes({ values: ['x'.repeat(sizeBytes - overhead)] })
+  }
+
+  test('takes a batch that fills a segment, and RECORD_LIST_TOO_LARGE is the answer to more', async () => {
+    const configs = { 'segment.bytes': String(MIB), 'max.message.bytes': String(2 * MIB) }
+    const small = await newTopic({ broker, client: helper, helper }, 'small-segments', { configs })
+    deepEqual(
+      [MIB, MIB + 1, 2 * MIB].map(size => batchOf(size).length),
+      [MIB, MIB + 1, 2 * MIB],
+    )
+    await eventually(async () => equal((await produceBytes(wire, small, batchOf(MIB)))?.errorCode, 0))
+    equal((await produceBytes(wire, small, batchOf(MIB + 1)))?.errorCode, RECORD_LIST_TOO_LARGE)
+    equal((await produceBytes(wire, small, batchOf(2 * MIB)))?.errorCode, RECORD_LIST_TOO_LARGE)
+    equal((await produceBytes(wire, small, batchOf(2 * MIB + 1)))?.errorCode, MESSAGE_TOO_LARGE)
   })
 })
 

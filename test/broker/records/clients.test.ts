@@ -10,6 +10,7 @@ import { COMPRESSIONS, NOW } from './samples.ts'
 
 const LIMITS: ProduceLimits = {
   maxMessageBytes: 1_048_588,
+  segmentBytes: 1 << 30,
   isCompacted: true,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: -1,

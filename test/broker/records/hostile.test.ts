@@ -11,6 +11,7 @@ const ROUNDS = 150
 function limitsFrom(samples: Samples): ProduceLimits {
   return {
     maxMessageBytes: samples.chance(0.05) ? samples.below(2000) : 1 << 24,
+    segmentBytes: 1 << 30,
     isCompacted: samples.chance(0.2),
     timestampType: samples.chance(0.2) ? 'LogAppendTime' : 'CreateTime',
     timestampBeforeMaxMs: samples.chance(0.2) ? samples.below(100_000) : -1,

@@ -17,6 +17,7 @@ test('every batch gets the answer of Kafka', () => {
     const [maxBytes, compacted, type, before, after, compression, now, error, errorIndexes, maxTimestamp, hex] = fields
     const limits: ProduceLimits = {
       maxMessageBytes: Number(maxBytes),
+      segmentBytes: 1 << 30,
       isCompacted: compacted === 'compacted',
       timestampType: type as ProduceLimits['timestampType'],
       timestampBeforeMaxMs: Number(before),

@@ -9,8 +9,8 @@ import { MAX_DECOMPRESSED_BYTES } from '../../../broker/records/validate.ts'
 import { COMPRESSIONS, NOW, resealed } from './samples.ts'
 import { accept, batchOf, changed, HOUR_MS, refuse, TWO } from './verdicts.ts'
 
-const { CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, UNSUPPORTED_COMPRESSION_TYPE } =
-  ErrorCode
+const { CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, MESSAGE_TOO_LARGE, RECORD_LIST_TOO_LARGE } = ErrorCode
+const { UNSUPPORTED_COMPRESSION_TYPE } = ErrorCode
 
 test('exactly one whole batch is needed', () => {
   const batch = batchOf()
@@ -68,6 +68,18 @@ test('max.message.bytes counts the whole batch', () => {
   const batch = batchOf()
   accept(batch, { maxMessageBytes: batch.length })
   refuse(MESSAGE_TOO_LARGE, batch, { maxMessageBytes: batch.length - 1 })
+})
+
+test('segment.bytes counts the batch as it is stored, and is looked at last', () => {
+  const batch = batchOf()
+  accept(batch, { segmentBytes: batch.length })
+  refuse(RECORD_LIST_TOO_LARGE, batch, { segmentBytes: batch.length - 1 })
+  refuse(MESSAGE_TOO_LARGE, batch, { segmentBytes: batch.length - 1, maxMessageBytes: batch.length - 1 })
+  const small = batchOf({ compression: 'gzip', records: [{ timestamp: NOW, key: null, value: Buffer.alloc(5000) }] })
+  accept(small, { segmentBytes: 1000 })
+  refuse(RECORD_LIST_TOO_LARGE, small, { segmentBytes: 1000, compressionType: 'none' })
+  const old = batchOf({ records: [{ timestamp: NOW - 10 * HOUR_MS, key: null, value: Buffer.alloc(100) }] })
+  refuse(INVALID_TIMESTAMP, old, { segmentBytes: 50, timestampBeforeMaxMs: HOUR_MS })
 })
 
 test('a batch that is too large is told so before anybody reads it for a checksum', () => {

@@ -11,6 +11,7 @@ const UNLIMITED = Number.MAX_SAFE_INTEGER
 
 export const DEFAULTS: ProduceLimits = {
   maxMessageBytes: 1_048_588,
+  segmentBytes: 1 << 30,
   isCompacted: false,
   timestampType: 'CreateTime',
   timestampBeforeMaxMs: UNLIMITED,

@@ -63,6 +63,14 @@ test('an append counts as stored when the log has flushed it, and the high water
   equal(leader.committed(appended.endOffset, 1000), ErrorCode.NONE)
 })
 
+test('a batch larger than a segment is RECORD_LIST_TOO_LARGE, and its producer is not even looked at', () => {
+  const { leader, log } = lead({}, { 'internal.segment.bytes': '200' })
+  const large = batch(['x'.repeat(200)], { producerId: 7, baseSequence: 5 })
+  equal(leader.append(large, -1, NOW).errorCode, ErrorCode.RECORD_LIST_TOO_LARGE)
+  equal(log.endOffset, 0)
+  equal(leader.append(batch(['x'], { producerId: 7, baseSequence: 0 }), -1, NOW).errorCode, ErrorCode.NONE)
+})
+
 test('acks=all waits for the high watermark, not for the own flush', async () => {
   const { leader, clock } = lead({ replicas: [1, 2], isr: [1, 2] })
   const appended = leader.append(batch(['a']), -1, NOW)
