@@ -1,6 +1,7 @@
 // From a frame to its answer: reads the header, finds the handler, decodes, runs it, encodes. One instance per broker.
 // - An unknown API, a version that is not served, or bytes that do not decode: the connection is closed, as Kafka does
 //   (InvalidRequestException in SocketServer). Only ApiVersions of an unknown version is answered, in version 0 (KIP-511).
+// - Bytes behind the end of a request are ignored, as Kafka does (AbstractRequest.parseRequest).
 // - A handler that throws, or answers what cannot be encoded, is our fault: it is logged and counted, and the connection is closed,
 //   so that the client retries.
 // - A client over its quota gets its answer with the time of its throttling, and is not read so long (quotas.ts).
@@ -77,7 +78,7 @@ export class Dispatcher {
       }
       const { handler } = served
       if (isServed(handler, header.apiVersion)) {
-        request = decodeRequest(handler.api, header.apiVersion, frame, header.bodyAt)
+        request = decodeRequest(handler.api, header.apiVersion, frame, header.bodyAt, 'ignored')
       } else if (header.apiKey === API_VERSIONS_KEY) {
         request = null
       } else {

@@ -18,17 +18,26 @@ type Decode = (reader: Reader) => unknown
 type Encode = (writer: Writer, value: unknown) => void
 type Codec = { decode: Decode | undefined; encode: Encode | undefined }
 
+/** What becomes of bytes behind the end of a message. */
+export type BytesBehind = 'refused' | 'ignored'
+
 /**
- * The request whose body starts at byte `at` of `frame` and fills the rest. Bytes and records are slices of the frame.
- * Throws ProtocolError when the frame is malformed; the version must be one that the API declares.
+ * The request whose body starts at byte `at` of `frame` and fills the rest, or may end earlier. Bytes and records are slices of the
+ * frame. Throws ProtocolError when the frame is malformed; the version must be one that the API declares.
  */
-export function decodeRequest<A extends Api>(api: A, version: number, frame: Buffer, at: number): RequestOf<A> {
-  return decode(api, 'request', version, frame, at) as RequestOf<A>
+export function decodeRequest<A extends Api>(
+  api: A,
+  version: number,
+  frame: Buffer,
+  at: number,
+  bytesBehind: BytesBehind = 'refused',
+): RequestOf<A> {
+  return decode(api, 'request', version, frame, at, bytesBehind) as RequestOf<A>
 }
 
-/** As `decodeRequest`, for a response. */
+/** The response whose body starts at byte `at` of `frame` and fills the rest; otherwise as `decodeRequest`. */
 export function decodeResponse<A extends Api>(api: A, version: number, frame: Buffer, at: number): ResponseOf<A> {
-  return decode(api, 'response', version, frame, at) as ResponseOf<A>
+  return decode(api, 'response', version, frame, at, 'refused') as ResponseOf<A>
 }
 
 /** Throws EncodeError when `value` is not what the version can carry. */
@@ -48,13 +57,20 @@ export function encodeResponseBody<A extends Api>(
 
 type Direction = 'request' | 'response'
 
-function decode(api: Api, direction: Direction, version: number, frame: Buffer, at: number): unknown {
+function decode(
+  api: Api,
+  direction: Direction,
+  version: number,
+  frame: Buffer,
+  at: number,
+  bytesBehind: BytesBehind,
+): unknown {
   const codec = codecOf(api, direction, version)
   codec.decode ??= compile<Decode>(decoderSource(api[direction], version, isFlexible(api, version)))
   try {
     const reader = new Reader(frame, at, direction === 'request' ? MAX_REQUEST_ELEMENTS : Infinity)
     const value = codec.decode(reader)
-    reader.finish()
+    if (bytesBehind === 'refused') reader.finish()
     return value
   } catch (error) {
     if (error instanceof ProtocolError) error.message = `${api.name} ${direction} v${version}: ${error.message}`

@@ -106,6 +106,19 @@ describe('a connection is served when', { timeout }, () => {
       equal(answer.readInt16BE(4), 0)
     }))
 
+  for (const [what, version, topics, headerVersion] of [
+    ['a request', 1, int32(0), 1],
+    ['a request of a flexible version', 12, Buffer.of(1, 1, 1, 0), 2],
+  ] as const) {
+    test(`bytes are left over behind ${what}: they are ignored`, () =>
+      connected(async wire => {
+        const left = Buffer.from('left over')
+        wire.send(requestFrame(METADATA, version, 12, Buffer.concat([topics, left]), headerVersion), apiVersions0(13))
+        equal((await wire.frame())?.readInt32BE(0), 12)
+        equal((await wire.frame())?.readInt32BE(0), 13)
+      }))
+  }
+
   test('the client id is null', () =>
     connected(async wire => {
       const header = Buffer.concat([int16(METADATA), int16(1), int32(9), int16(-1)])

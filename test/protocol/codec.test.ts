@@ -59,6 +59,15 @@ describe('every message in every version', () => {
     }, 1)
   })
 
+  test('is read as if there were nothing behind it when the caller says so, as Kafka reads requests', () => {
+    eachMessage((api, direction, version, chance, what) => {
+      if (direction === 'response') return
+      const whole = interpretEncode(api, direction, version, randomMessage(chance, api, direction, version))
+      const longer = Buffer.concat([whole, Buffer.from('left over')])
+      deepEqual(decodeRequest(api, version, longer, 0, 'ignored'), decode(api, direction, version, whole), what)
+    }, 1)
+  })
+
   test('with flipped bits is refused or read exactly as the interpreter refuses or reads it', () => {
     eachMessage((api, direction, version, chance, what) => {
       const whole = interpretEncode(api, direction, version, randomMessage(chance, api, direction, version))
