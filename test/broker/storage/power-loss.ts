@@ -1,46 +1,24 @@
 // The power-loss check of the partition logs. A script, made from a seed, appends small and large batches to several partitions,
 // strict and relaxed, seals, truncates, deletes records, removes and makes partitions, stops cleanly and starts again. It runs on twins of a disk
-// whose power goes at a chosen change; then the directory is opened again and every log must be what its ledger allows:
+// whose power goes at a chosen change; then the directory is opened again and every log must be what its ledger (log-ledger.ts) allows:
 //
 // - a prefix of what was appended, byte for byte, and no offset twice
 // - with everything that was acknowledged under a strict flush policy, or that `syncedOffset` claimed
 // - with the log start, the leader epochs and the producers that belong to exactly these batches
 // - and it goes on: more appends, a clean stop, another start.
-import { deepEqual, equal, ok } from 'node:assert/strict'
+import { equal, ok } from 'node:assert/strict'
 import type { LogConfig } from '../../../broker/config/topic-config.ts'
-import { baseOffset, lastOffset, leaderEpoch, readHeader } from '../../../broker/records/batch.ts'
+import { baseOffset } from '../../../broker/records/batch.ts'
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
-import { LeaderEpochs } from '../../../broker/storage/leader-epochs.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
-import { ProducerState, type ProducerEntry } from '../../../broker/storage/producer-state.ts'
 import type { Store } from '../../../broker/storage/store.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
 import { CrashingFiles } from './crashing-files.ts'
 import { CrashingStoreDisk } from './crashing-store.ts'
-import { append, batchOf, CONFIG, DATA, openDirectory, readAll, settled, TOPIC } from './log-fixture.ts'
+import { append, batchOf, CONFIG, DATA, openDirectory, settled, TOPIC } from './log-fixture.ts'
+import { checkLog, emptyLedger, offsetOfBatchWith, promise, type Ledger } from './log-ledger.ts'
 import { Power } from './power.ts'
-
-/** What a partition may hold. */
-type Ledger = {
-  /** Everything appended, but for what a finished truncation took away. */
-  batches: Buffer[]
-  /** Exclusive: must be there. */
-  guaranteedOffset: number
-  /** The log start lies between them. */
-  minStartOffset: number
-  maxStartOffset: number
-  /** A removal or creation was begun: it need not be there. */
-  mayBeGone: boolean
-  isRemoved: boolean
-  /** A truncation to this offset was begun: nothing above it is promised any more. */
-  ceiling: number
-  /** A restart at this offset was begun. */
-  restartOffset: number | null
-  /** The log that had this name before and whose removal was begun. */
-  former: Ledger | null
-  epoch: number
-}
 
 const CONFIGS: readonly LogConfig[] = [
   CONFIG,
@@ -113,18 +91,7 @@ class World {
   }
 
   #create(partition: number): PartitionLog {
-    this.ledgers.set(partition, {
-      batches: [],
-      guaranteedOffset: 0,
-      minStartOffset: 0,
-      maxStartOffset: 0,
-      mayBeGone: true,
-      isRemoved: false,
-      ceiling: Infinity,
-      restartOffset: null,
-      former: null,
-      epoch: 1,
-    })
+    this.ledgers.set(partition, emptyLedger())
     return this.logs.create(TOPIC, partition, 'orders', CONFIGS[partition % CONFIGS.length]!)
   }
 
@@ -366,83 +333,6 @@ class World {
   }
 }
 
-function promise(ledger: Ledger, endOffset: number): void {
-  ledger.guaranteedOffset = Math.min(ledger.ceiling, Math.max(ledger.guaranteedOffset, endOffset))
-}
-
-// The base offset of the batch that contains `offset`; `offset` itself when none does.
-function offsetOfBatchWith(batches: readonly Buffer[], offset: number): number {
-  for (const batch of batches)
-    if (baseOffset(batch, 0) <= offset && lastOffset(batch, 0) >= offset) return baseOffset(batch, 0)
-  return offset
-}
-
-async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
-  const name = `partition ${log.partition}`
-  equal(log.isOffline, false, `${name} is online`)
-  if (
-    ledger.restartOffset !== null &&
-    log.logStartOffset === ledger.restartOffset &&
-    log.endOffset === ledger.restartOffset
-  ) {
-    ledger.batches = []
-  } else {
-    ok(
-      log.logStartOffset >= ledger.minStartOffset,
-      `${name} starts at ${log.logStartOffset}, not before ${ledger.minStartOffset}`,
-    )
-    ok(
-      log.logStartOffset <= ledger.maxStartOffset,
-      `${name} starts at ${log.logStartOffset}, not after ${ledger.maxStartOffset}`,
-    )
-  }
-  ok(
-    log.endOffset >= ledger.guaranteedOffset,
-    `${name} ends at ${log.endOffset}, but ${ledger.guaranteedOffset} was promised`,
-  )
-  const expected = ledger.batches.filter(batch => baseOffset(batch, 0) < log.endOffset)
-  const visible = expected.filter(batch => lastOffset(batch, 0) >= log.logStartOffset)
-  const found = await readAll(log)
-  deepEqual(found.map(describeBatch), visible.map(describeBatch), `${name} has a prefix of what was appended`)
-  for (const [at, batch] of found.entries()) ok(batch.equals(visible[at]!), `${name}, bytes at ${baseOffset(batch, 0)}`)
-  const last = expected.at(-1)
-  if (last !== undefined && log.endOffset !== log.logStartOffset) equal(log.endOffset, lastOffset(last, 0) + 1)
-  checkEpochs(log, expected)
-  checkProducers(log, expected)
-  ledger.batches = expected
-  ledger.ceiling = Infinity
-  promise(ledger, log.syncedOffset)
-  ledger.minStartOffset = log.logStartOffset
-  ledger.maxStartOffset = log.logStartOffset
-  ledger.restartOffset = null
-  ledger.mayBeGone = false
-  ledger.isRemoved = false
-}
-
-function describeBatch(batch: Buffer): string {
-  return `${baseOffset(batch, 0)}-${lastOffset(batch, 0)} epoch ${leaderEpoch(batch, 0)}, ${batch.length} bytes`
-}
-
-function checkEpochs(log: PartitionLog, batches: readonly Buffer[]): void {
-  // What an empty log says about epochs depends on whether batches that nobody was told of were there for a moment.
-  if (log.logStartOffset === log.endOffset) return
-  const epochs = new LeaderEpochs()
-  for (const batch of batches) epochs.assign(leaderEpoch(batch, 0), baseOffset(batch, 0))
-  epochs.truncateFromStart(log.logStartOffset)
-  deepEqual(log.leaderEpochs.entries(), epochs.entries(), `partition ${log.partition}: leader epochs`)
-}
-
-function checkProducers(log: PartitionLog, batches: readonly Buffer[]): void {
-  const producers = new ProducerState()
-  for (const batch of batches) producers.apply(readHeader(batch))
-  deepEqual(sorted(log.producers), sorted(producers), `partition ${log.partition}: producers`)
-  equal(log.producers.firstOpenTransactionOffset, producers.firstOpenTransactionOffset)
-}
-
-function sorted(producers: ProducerState): ProducerEntry[] {
-  return [...producers.entries()].sort((a, b) => a.producerId - b.producerId)
-}
-
 /** How many changes the script of this seed makes when nothing interrupts it; also checks that run. */
 export async function countChanges(seed: number, steps: number): Promise<number> {
   const world = await World.make(seed, steps)
@@ -462,10 +352,9 @@ export async function runWithPowerLoss(
   world.power.cutAt(cut.index, cut.moment)
   await world.run()
   if (recoveryCut !== null) {
-    const again = seededNumbers(recoveryCut)
     const crash = world.comeBack.bind(world)
     world.power.cut()
-    await crashDuringRecovery(world, cut.keepSeed, recoveryCut, again)
+    await crashDuringRecovery(world, cut.keepSeed, recoveryCut)
     await crash(cut.keepSeed === null ? null : cut.keepSeed + 1)
   } else {
     await world.comeBack(cut.keepSeed)
@@ -474,12 +363,7 @@ export async function runWithPowerLoss(
   await world.goOn()
 }
 
-async function crashDuringRecovery(
-  world: World,
-  keepSeed: number | null,
-  index: number,
-  _chance: () => number,
-): Promise<void> {
+async function crashDuringRecovery(world: World, keepSeed: number | null, index: number): Promise<void> {
   const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
   world.files.crash(chance)
   await world.disk.crash(chance)
