@@ -32,7 +32,7 @@ import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
-import { Connections } from './server/listener.ts'
+import { connectionLimits, Connections } from './server/listener.ts'
 import { MemoryBound } from './server/memory-bound.ts'
 import { shareOpenFiles, type OpenFileShares } from './server/open-files.ts'
 import { RequestMemory } from './server/request-memory.ts'
@@ -306,14 +306,15 @@ async function serve(
     const fields = { maxOpenFiles: parts.maxOpenFiles, maxConnections: shares.connections }
     log.warn(fields, 'the system lets this process open too few files for max.connections: raise it (ulimit -n)')
   }
-  const connections = new Connections(shared, {
-    maxConnections: shares.connections,
-    maxConnectionsPerIp: config.maxConnectionsPerIp,
-    maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
-    maxIdleMs: config.connectionsMaxIdleMs,
-    rates: new ConnectionRates(clock, context.image, quotaWindows(config).client),
-  })
+  const rates = new ConnectionRates(clock, context.image, quotaWindows(config).client)
+  const connections = new Connections(shared, { ...connectionLimits(config, parts.maxOpenFiles), rates })
   const { logs, controller } = context
+  onStop(
+    controller.subscribe(({ changedBrokerConfigs }, image) => {
+      if (changedBrokerConfigs.size === 0) return
+      connections.limit(connectionLimits(effectiveConfig(image, config.nodeId, config), parts.maxOpenFiles))
+    }),
+  )
   metrics.observe({
     connectionCount: () => connections.count,
     partitionCount: () => controller.image.partitionCount,

@@ -12,7 +12,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 
 /** What stands between the markers, by file and name of the marker. */
 const tables: Readonly<Record<string, Readonly<Record<string, () => string>>>> = {
-  'docs/configuration.md': { 'topic keys': topicTables, 'broker keys': brokerTables, differences },
+  'docs/configuration.md': {
+    'topic keys': topicTables,
+    'changeable keys': changeableKeys,
+    'broker keys': brokerTables,
+    differences,
+  },
   'docs/protocol.md': { apis: apiTable },
 }
 
@@ -80,6 +85,25 @@ function brokerTables(): string {
   return brokerKeysByTheme
     .map(({ theme, keys }) => `\n### ${theme}\n${keyTables(keys, key => key.updateMode ?? '', 'Change while it runs')}`)
     .join('')
+}
+
+// Those that act; what is only stored may be altered too, and shows nowhere but in its description.
+function changeableKeys(): string {
+  const keys = brokerKeysByTheme
+    .flatMap(({ keys }) => keys)
+    .filter(key => isShown(key) && key.honoured && !key.isReadOnly)
+    .toSorted(byName)
+  const ofTopics = new Map(topicConfigs.map(key => [key.brokerKey, key.name]))
+  const effect = ({ name }: ConfigKey): string => {
+    const ofTopic = ofTopics.get(name)
+    return ofTopic === undefined
+      ? 'at the next connection'
+      : `at once, in topics without a ${code(ofTopic)} of their own`
+  }
+  return `\n${table(
+    ['Key', 'Acts'],
+    keys.map(key => [code(key.name), effect(key)]),
+  )}\n`
 }
 
 function differences(): string {

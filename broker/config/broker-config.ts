@@ -158,9 +158,9 @@ function problemsTogether(explicit: ReadonlyMap<string, string>): Problem[] {
       'max.connections.per.ip',
       'max.connections.per.ip can be set to zero only if max.connections.per.ip.overrides property is set.',
     )
-  for (const entry of listOf(text('max.connections.per.ip.overrides') ?? ''))
-    if (!/^.+:\d{1,9}$/.test(entry))
-      say('max.connections.per.ip.overrides', `max.connections.per.ip.overrides: '${entry}' is no address:count`)
+  const overrides = 'max.connections.per.ip.overrides'
+  const malformed = problemOfOverrides(text(overrides)!)
+  if (malformed !== null) say(overrides, malformed)
   const clusterId = text('flotilla.cluster.id')
   if (clusterId !== null && !/^[A-Za-z0-9_-]{22}$/.test(clusterId))
     say(
@@ -168,6 +168,20 @@ function problemsTogether(explicit: ReadonlyMap<string, string>): Problem[] {
       `flotilla.cluster.id: '${clusterId}' is no cluster id (22 characters of URL-safe base64)`,
     )
   return wrong
+}
+
+function problemOfOverrides(text: string): string | null {
+  const wrong = listOf(text).find(entry => !/^.+:\d{1,9}$/.test(entry))
+  return wrong === undefined ? null : `max.connections.per.ip.overrides: '${wrong}' is no address:count`
+}
+
+/** Why a value that is right in a file may not be set while the broker runs; null when it may. */
+export function problemWhileRunning(name: string, text: string): string | null {
+  if (name === 'max.connections.per.ip.overrides') return problemOfOverrides(text)
+  const isLimit = name === 'max.connections' || name === 'max.connections.per.ip'
+  // It is kept, so a restart would not help.
+  if (isLimit && numberOf(text) === 0) return `${name} cannot be 0 while the broker runs: nobody could set it back.`
+  return null
 }
 
 function directoriesOf(text: (name: string) => string | null): string[] {
@@ -281,5 +295,6 @@ export function withDynamicConfig(
 
 function isChangeable(name: string, text: string): boolean {
   const key = brokerConfigKey(name)
-  return key !== undefined && !key.isReadOnly && checkValue(key, text) === null
+  if (key === undefined || key.isReadOnly) return false
+  return checkValue(key, text) === null && problemWhileRunning(name, text) === null
 }

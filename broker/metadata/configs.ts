@@ -1,6 +1,7 @@
 // Changes configurations: IncrementalAlterConfigs (KIP-339) and AlterConfigs as decisions on the metadata image. All changes of one
 // resource are made or none. The texts are Kafka's where it has one (ConfigAdminManager, ConfigurationControlManager). Not here: what
 // the keys mean (config/), and how they are described (config-entries.ts).
+import { problemWhileRunning } from '../config/broker-config.ts'
 import { brokerConfigKey, unknownBrokerKey } from '../config/broker-keys.ts'
 import { checkValue, listOf, type ConfigKey } from '../config/config-key.ts'
 import { nearest } from '../config/nearest.ts'
@@ -252,7 +253,7 @@ function brokerRefusal(
     if (key === undefined) return refuse(ErrorCode.INVALID_CONFIG, unknownBrokerKey(name))
     if (key.isReadOnly) readOnly.push(name)
     else if (key.updateMode === 'per-broker' && brokerId === '') perBroker.push(name)
-    const problem = checkValue(key, value)
+    const problem = checkValue(key, value) ?? problemWhileRunning(name, value)
     // Of a topic this is INVALID_CONFIG; Kafka has it so.
     if (problem !== null) return refuse(ErrorCode.INVALID_REQUEST, problem)
   }

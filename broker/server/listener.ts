@@ -6,17 +6,31 @@
 //   on requests is reached and does not, is closed: they would stop everybody else.
 import type { Timer } from '../base/clock.ts'
 import type { Address, Listening, Socket, Transport } from '../base/transport.ts'
+import type { BrokerConfig } from '../config/broker-config.ts'
 import type { ConnectionShared } from './connection.ts'
 import { Connection } from './connection.ts'
+import { shareOpenFiles } from './open-files.ts'
 import type { ConnectionRates } from './connection-rates.ts'
 
-export type ListenerLimits = {
+/** What may be altered while the broker runs, and what is read with it. */
+export type ConnectionLimits = {
   readonly maxConnections: number
   readonly maxConnectionsPerIp: number
   readonly maxConnectionsPerIpOverrides: ReadonlyMap<string, number>
   /** -1 = never. */
   readonly maxIdleMs: number
-  readonly rates?: Pick<ConnectionRates, 'refusalMs'>
+}
+
+export type ListenerLimits = ConnectionLimits & { readonly rates?: Pick<ConnectionRates, 'refusalMs'> }
+
+/** As `config` has them, and no more connections than there are files for. */
+export function connectionLimits(config: BrokerConfig, maxOpenFiles = Infinity): ConnectionLimits {
+  return {
+    maxConnections: shareOpenFiles(maxOpenFiles, config.maxConnections).connections,
+    maxConnectionsPerIp: config.maxConnectionsPerIp,
+    maxConnectionsPerIpOverrides: config.maxConnectionsPerIpOverrides,
+    maxIdleMs: config.connectionsMaxIdleMs,
+  }
 }
 
 const SWEEP_MS = 1_000
@@ -26,7 +40,7 @@ const SILENT_MS = 2_000
 /** All connections of a broker, whatever listener they came in on; the limits are the broker's. */
 export class Connections {
   readonly #shared: ConnectionShared
-  readonly #limits: ListenerLimits
+  #limits: ListenerLimits
   readonly #open = new Set<Connection>()
   /** Connections that are too many a second, until they are closed. */
   readonly #held = new Set<Socket>()
@@ -47,6 +61,11 @@ export class Connections {
 
   get count(): number {
     return this.#open.size + this.#held.size
+  }
+
+  /** Other limits for those that come from here on; nobody who is connected is closed for them. */
+  limit(limits: ConnectionLimits): void {
+    this.#limits = { ...this.#limits, ...limits }
   }
 
   accept(socket: Socket, listenerName: string): void {

@@ -70,19 +70,19 @@ export const networkKeys: readonly ConfigKey[] = [
     'max.connections',
     int(10_000, atLeast(0)),
     'Connections that the broker accepts at once; the excess is closed immediately.',
-    { kafkaDefault: MAX_INT, updateMode: 'read-only' },
+    { kafkaDefault: MAX_INT, updateMode: 'cluster-wide' },
   ),
   honoured(
     'max.connections.per.ip',
     int(MAX_INT, atLeast(0)),
     'Connections that one client address may have at once.',
-    { updateMode: 'read-only' },
+    { updateMode: 'cluster-wide' },
   ),
   honoured(
     'max.connections.per.ip.overrides',
     string(''),
     'Exceptions to max.connections.per.ip, as address:count entries.',
-    { updateMode: 'read-only' },
+    { updateMode: 'cluster-wide' },
   ),
   known('max.connection.creation.rate', int(MAX_INT, atLeast(0)), 'New connections accepted per second.', {
     updateMode: 'cluster-wide',

@@ -135,6 +135,13 @@ test('changes that make no sense are refused with the reason, and nothing is cha
     [[broker('', ['advertised.listeners', SET, 'A://b:1'])], ErrorCode.INVALID_REQUEST, /^Cannot update these configs/],
     [[broker('1', ['log.retention.msec', SET, '1'])], ErrorCode.INVALID_CONFIG, /Did you mean log\.retention\.ms/],
     [[broker('1', ['log.retention.ms', SET, 'x'])], ErrorCode.INVALID_REQUEST, /Not a number/],
+    [[broker('', ['max.connections', SET, '0'])], ErrorCode.INVALID_REQUEST, /nobody could set it back/],
+    [[broker('1', ['max.connections.per.ip', SET, '0'])], ErrorCode.INVALID_REQUEST, /nobody could set it back/],
+    [
+      [broker('1', ['max.connections.per.ip.overrides', SET, 'a'])],
+      ErrorCode.INVALID_REQUEST,
+      /'a' is no address:count/,
+    ],
     [[resource(ResourceType.BROKER_LOGGER, '1', [])], ErrorCode.INVALID_REQUEST, /flotilla\.log\.level/],
     [[resource(ResourceType.GROUP, 'g', [])], ErrorCode.INVALID_REQUEST, /type GROUP cannot be altered/],
     [[resource(99, 'x', [])], ErrorCode.INVALID_REQUEST, /^Unknown resource type 99$/],

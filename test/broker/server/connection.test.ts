@@ -360,3 +360,22 @@ test('a connection that is one too many a second is not served, and closed a lit
   connections.destroy()
   equal(connections.count, 0)
 })
+
+test('other limits count for those who come, and close nobody who is there', () => {
+  const { shared } = connect()
+  const limits = { maxConnections: 2, maxConnectionsPerIp: 9, maxConnectionsPerIpOverrides: new Map(), maxIdleMs: -1 }
+  const connections = new Connections(shared, limits)
+  const accept = () => {
+    const socket = new FakeSocket()
+    connections.accept(socket, 'PLAINTEXT')
+    return socket
+  }
+  const [first, second] = [accept(), accept()]
+  equal(accept().isDestroyed, true)
+  connections.limit({ ...limits, maxConnections: 3 })
+  equal(accept().isDestroyed, false)
+  connections.limit({ ...limits, maxConnections: 1 })
+  equal(accept().isDestroyed, true)
+  deepEqual([first.isDestroyed, second.isDestroyed], [false, false])
+  connections.destroy()
+})
