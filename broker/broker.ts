@@ -384,11 +384,11 @@ function cannotListen(name: string, host: string, port: number, cause: unknown):
   const where = `${host === '' ? '*' : host}:${port}`
   if (code === 'EADDRINUSE') {
     return new UserError(
-      `${name} cannot listen on ${where}: the port is taken`,
-      `stop what uses it, or choose another port`,
+      `${name} cannot listen on ${where}: the port is taken.`,
+      'Stop what uses it, or choose another port (--port or `listeners`; for HTTP `flotilla.http.port`).',
     )
   }
-  if (code === 'EACCES') return new UserError(`${name} may not listen on ${where}`, 'choose a port above 1023')
+  if (code === 'EACCES') return new UserError(`${name} may not listen on ${where}.`, 'Choose a port above 1023.')
   const reason = cause instanceof Error ? cause.message : String(cause)
-  return new UserError(`${name} cannot listen on ${where}: ${reason}`, 'check `listeners`')
+  return new UserError(`${name} cannot listen on ${where}: ${reason}.`, 'Check `listeners`.')
 }

@@ -134,7 +134,9 @@ function createLogger({ logLevel, logFormat }: BrokerConfig): Logger {
   // Loaded only where people read, for the same reason.
   const pretty = createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty
   const colorize = process.stdout.isTTY || process.env['FORCE_COLOR'] !== undefined
-  return pino(options, pretty({ colorize, translateTime: 'SYS:HH:MM:ss.l', sync: true, singleLine: true }))
+  // `error` is a name or a message in a line like any other; stacks come as `err`.
+  const oneLine = { singleLine: true, errorLikeObjectKeys: ['err'] }
+  return pino(options, pretty({ colorize, translateTime: 'SYS:HH:MM:ss.l', sync: true, ...oneLine }))
 }
 
 async function serve(config: BrokerConfig, log: Logger, warnings: readonly string[]): Promise<void> {

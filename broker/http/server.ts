@@ -16,7 +16,8 @@ export function serveHttp(
   const app = express()
   app.disable('x-powered-by')
   for (const route of routes) route(app, context)
-  app.use((_request, response) => void response.status(404).json({ error_code: 404, message: 'no such path' }))
+  const message = 'no such path; /metrics is for Prometheus, /livez and /readyz are for probes'
+  app.use((_request, response) => void response.status(404).json({ error_code: 404, message }))
   return new Promise((resolve, reject) => {
     const server: Server = app.listen(address.port, address.host, error => {
       if (error) return reject(error)

@@ -53,7 +53,8 @@ export class FrameReader {
     const size = this.#size.readInt32BE(0)
     this.#sizeRead = 0
     if (size < this.#leastFrameBytes || size > this.#maxFrameBytes) {
-      throw new FrameError(`a frame of ${size} bytes; ${this.#leastFrameBytes} to ${this.#maxFrameBytes} are allowed`)
+      const bounds = `${this.#leastFrameBytes} to ${this.#maxFrameBytes} are allowed`
+      throw new FrameError(otherProtocol(this.#size) ?? `a frame of ${size} bytes; ${bounds}`)
     }
     this.#frameBytes = size
     this.#filled = 0
@@ -79,3 +80,13 @@ export class FrameReader {
     return at + take
   }
 }
+
+/** What the first bytes say that the peer speaks instead of Kafka's protocol, in words for the log; null when they say nothing. */
+function otherProtocol(start: Buffer): string | null {
+  if (HTTP_METHODS.has(start.toString('latin1'))) return 'an HTTP request at a port for Kafka clients'
+  // The record header of a handshake, in any version.
+  if (start[0] === 0x16 && start[1] === 0x03) return 'a TLS handshake at a listener without TLS'
+  return null
+}
+
+const HTTP_METHODS: ReadonlySet<string> = new Set(['GET ', 'HEAD', 'POST', 'PUT ', 'DELE', 'OPTI', 'PATC', 'CONN'])

@@ -283,7 +283,11 @@ export class LogDirectory {
     }
     const message = `${freeBytes} bytes are free on the disk of ${directory.path}; appends need ${limits.diskReserveBytes}`
     this.#reserveError = new StorageError(message, { code: 'ENOSPC' })
-    log.error({ freeBytes, reserveBytes: limits.diskReserveBytes }, 'the disk is nearly full: appends are refused')
+    const fields = { freeBytes, reserveBytes: limits.diskReserveBytes }
+    log.error(
+      fields,
+      'the disk is nearly full: appends are refused until more than flotilla.disk.reserve.bytes is free',
+    )
   }
 
   // Between two looks at the disk: what was appended since takes twice its size at most, in a staging file and in the log's own.

@@ -123,7 +123,7 @@ test('a taken port and a foreign data directory are one message each and change 
   try {
     const taken = await outcome(['up', '--port', String(port), '--data', join(folder, 'unused')])
     equal(taken.end, 1)
-    match(taken.err, new RegExp(`^flotilla: .*${port}.*taken\n {2}.+\n$`))
+    match(taken.err, new RegExp(`^flotilla: .*${port}.*taken\\.\n {2}.+\n$`))
     const refused = await outcome(['up', '--port', '0', '--data', foreign])
     equal(refused.end, 1)
     match(refused.err, /^flotilla: .*foreign-.*\n {2}.+\n$/)

@@ -54,3 +54,10 @@ test('a large frame grows with what arrives and is complete at the end', () => {
   equal(frames.length, 1)
   equal(frames[0]!.equals(body), true)
 })
+
+test('a peer that speaks HTTP or TLS is told apart from one that sends a wrong size', () => {
+  throws(() => readAll([Buffer.from('GET / HTTP/1.1')]), /an HTTP request/)
+  throws(() => readAll([Buffer.from('PO'), Buffer.from('ST /topics')]), /an HTTP request/)
+  throws(() => readAll([Buffer.from('16030100a5', 'hex')]), /a TLS handshake/)
+  throws(() => readAll([Buffer.from('hello there')]), /a frame of \d+ bytes/)
+})

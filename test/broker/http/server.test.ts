@@ -46,8 +46,9 @@ test('alive is not the same as ready, and not ready says why', async () => {
   equal((await get('/readyz')).status, 200)
 })
 
-test('an unknown path is a JSON error', async () => {
+test('an unknown path is a JSON error that says which there are', async () => {
   const { status, text } = await get('/etc/passwd')
   equal(status, 404)
   equal(JSON.parse(text).error_code, 404)
+  match(JSON.parse(text).message, /\/metrics/)
 })
