@@ -7,7 +7,7 @@ import type { Logger } from './base/log.ts'
 import type { Random } from './base/random.ts'
 import { tcpTransport, type Socket, type Transport } from './base/transport.ts'
 import { UserError, userErrorIn } from './base/user-error.ts'
-import { randomUuid, type Uuid } from './base/uuid.ts'
+import { randomUuid } from './base/uuid.ts'
 import type { Context } from './api/context.ts'
 import { Dispatcher } from './api/dispatch.ts'
 import { FetchSessions } from './api/fetch-session.ts'
@@ -26,6 +26,7 @@ import { birthRecord, candidateId } from './metadata/election/election.ts'
 import { fileElection } from './metadata/election/file-election.ts'
 import type { Listener, MetadataImage, TopicImage } from './metadata/image.ts'
 import { metadataCodec } from './metadata/records.ts'
+import { METADATA_TOPIC, METADATA_TOPIC_ID } from './metadata/topic-names.ts'
 import { createMetrics } from './metrics.ts'
 import { ErrorCode } from './protocol/errors.ts'
 import { partitionJournal } from './replication/partition-journal.ts'
@@ -65,9 +66,6 @@ export type Broker = {
   readonly failed: Promise<Error>
 }
 
-// Kafka's reserved id of `__cluster_metadata` (Uuid.METADATA_TOPIC_ID).
-const METADATA_TOPIC_ID: Uuid = 'AAAAAAAAAAAAAAAAAAAAAQ'
-const METADATA_TOPIC = '__cluster_metadata'
 const END_CONNECTIONS_MS = 2_000
 /** The metadata log is bounded by snapshots, not by retention, and flushed whatever the broker's defaults say. */
 const METADATA_LOG_CONFIGS = new Map([

@@ -97,14 +97,43 @@ export function setFenced(
   return DONE
 }
 
+/**
+ * Forgets a broker that is gone. Kafka does that to a live one too, and to the last replica in sync, and has partitions without a
+ * leader ever after; here both are refused, since nothing brings them back.
+ */
+export function unregisterBroker(
+  image: MetadataImage,
+  brokerId: number,
+  emit: (record: MetadataRecord) => void,
+): Outcome {
+  const broker = image.brokers.get(brokerId)
+  if (broker === undefined) return notRegistered(brokerId)
+  if (!broker.isFenced) {
+    const problem = `Broker ID ${brokerId} is alive: stop it before it is unregistered.`
+    return refuse(ErrorCode.INVALID_REQUEST, problem)
+  }
+  let needed = 0
+  for (const { partitions } of image.topics.values()) {
+    for (const { isr } of partitions) if (isr.includes(brokerId)) needed++
+  }
+  if (needed > 0) {
+    const problem = `Broker ID ${brokerId} has the last replica in sync of ${needed} partition(s): delete those topics first.`
+    return refuse(ErrorCode.INVALID_REQUEST, problem)
+  }
+  emit({ kind: 'broker-unregistered', brokerId, brokerEpoch: broker.brokerEpoch })
+  return DONE
+}
+
 function liveIn(image: MetadataImage): (brokerId: number) => boolean {
   return brokerId => image.brokers.get(brokerId)?.isFenced === false
 }
 
+function notRegistered(brokerId: number): Outcome {
+  return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `Broker ID ${brokerId} is not currently registered`)
+}
+
 function wrongEpoch(broker: BrokerImage | undefined, brokerId: number, brokerEpoch: number): Outcome | null {
-  if (broker === undefined) {
-    return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `Broker ID ${brokerId} is not currently registered`)
-  }
+  if (broker === undefined) return notRegistered(brokerId)
   if (broker.brokerEpoch === brokerEpoch) return null
   return refuse(
     ErrorCode.STALE_BROKER_EPOCH,

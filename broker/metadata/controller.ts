@@ -6,16 +6,18 @@ import type { BrokerConfig } from '../config/broker-config.ts'
 import { topicConfig } from '../config/topic-config.ts'
 import type { Journal } from '../machine/journal.ts'
 import { Runtime, StateLostError } from '../machine/runtime.ts'
-import { allocateProducerIds, registerBroker, setFenced } from './brokers.ts'
+import { allocateProducerIds, registerBroker, setFenced, unregisterBroker } from './brokers.ts'
 import type { ProducerIdBlock, Registered, Registration } from './brokers.ts'
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts'
 import type { AlterConfigsOptions, AlteredResource, ConfigOperations, ConfigReplacement } from './configs.ts'
 import { alterClientQuotas, type AlteredQuota, type QuotaAlteration } from './client-quotas.ts'
+import { electLeaders, type ElectedTopic, type TopicPartitions } from './elections.ts'
 import { supportedFeatures } from './features.ts'
 import { emptyImage, type MetadataImage, type TopicImage } from './image.ts'
 import { createPartitions } from './partitions.ts'
 import type { ChargePartitions, CreatedPartitions, PartitionsToCreate } from './partitions.ts'
 import { Publisher, type Subscriber } from './publisher.ts'
+import { alterPartitionReassignments, type ReassignedTopic, type TopicReassignment } from './reassignments.ts'
 import type { MetadataRecord } from './records.ts'
 import type { Outcome } from './refusal.ts'
 import { replay, seal, type MetadataState } from './replay.ts'
@@ -24,6 +26,7 @@ import type { AlteredCredential, CredentialDeletion, CredentialUpsertion } from 
 import { snapshot } from './snapshot.ts'
 import { createTopics, deleteTopics } from './topics.ts'
 import type { CreatedTopic, DeletedTopic, TopicToCreate, TopicToDelete } from './topics.ts'
+import { updateFeatures, type FeatureUpdate } from './update-features.ts'
 
 export type { MetadataDelta, Subscriber } from './publisher.ts'
 
@@ -151,6 +154,26 @@ export class Controller {
     options = { validateOnly: false },
   ): Promise<readonly AlteredQuota[]> {
     return this.#write((image, emit) => alterClientQuotas(image, alterations, options, emit))
+  }
+
+  electLeaders(electionType: number, partitions: readonly TopicPartitions[] | null): Promise<readonly ElectedTopic[]> {
+    return this.#write((image, emit) => electLeaders(image, electionType, partitions, emit))
+  }
+
+  alterPartitionReassignments(topics: readonly TopicReassignment[]): Promise<readonly ReassignedTopic[]> {
+    return this.#write((image, emit) => alterPartitionReassignments(image, topics, emit))
+  }
+
+  updateFeatures(
+    updates: readonly FeatureUpdate[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Promise<readonly [Outcome]> {
+    const options = { validateOnly, brokerId: this.#options.brokerId, supported: supportedFeatures }
+    return this.#write((image, emit) => [updateFeatures(image, updates, options, emit)])
+  }
+
+  unregisterBroker(brokerId: number): Promise<readonly [Outcome]> {
+    return this.#write((image, emit) => [unregisterBroker(image, brokerId, emit)])
   }
 
   registerBroker(registration: Registration): Promise<Registered> {

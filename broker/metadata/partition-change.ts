@@ -63,7 +63,8 @@ export function changeOnUnfencing(partition: PartitionImage, brokerId: number): 
   return elected(partition, brokerId, partition.isr)
 }
 
-function elected(partition: PartitionImage, leader: number, isr: readonly number[]): PartitionChange {
+/** The change that makes `leader` the leader, in a new leader epoch. */
+export function elected(partition: PartitionImage, leader: number, isr: readonly number[]): PartitionChange {
   return {
     ...withIsr(partition, isr),
     leader,

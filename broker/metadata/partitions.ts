@@ -63,7 +63,8 @@ export function placeManually(
   return placed
 }
 
-function assignmentProblem(
+/** Null when a partition may have these replicas, `expected` of them unless null; else what is wrong, in Kafka's words. */
+export function assignmentProblem(
   image: MetadataImage,
   brokerIds: readonly number[],
   expected: number | null,

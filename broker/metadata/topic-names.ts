@@ -1,5 +1,10 @@
 // What a topic may be called (org.apache.kafka.common.internals.Topic). '.' and '_' may not tell two topics apart: metrics systems
 // write one for the other.
+import type { Uuid } from '../base/uuid.ts'
+
+/** The topic that the cluster's metadata is a log of, under Kafka's reserved id (Uuid.METADATA_TOPIC_ID). */
+export const METADATA_TOPIC = '__cluster_metadata'
+export const METADATA_TOPIC_ID: Uuid = 'AAAAAAAAAAAAAAAAAAAAAQ'
 
 export const MAX_NAME_LENGTH = 249
 

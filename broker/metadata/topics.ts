@@ -10,7 +10,7 @@ import { excessive, isRefusal, MAX_PARTITIONS_PER_REQUEST, placeAutomatically, p
 import type { ChargePartitions, Placed } from './partitions.ts'
 import type { MetadataRecord } from './records.ts'
 import { DONE, duplicatesOf, refuse, type Outcome } from './refusal.ts'
-import { invalidTopicName, unifiedName } from './topic-names.ts'
+import { invalidTopicName, METADATA_TOPIC, unifiedName } from './topic-names.ts'
 
 export type TopicToCreate = {
   readonly name: string
@@ -40,9 +40,6 @@ export type CreateTopicsOptions = {
   readonly defaultReplicationFactor: number
   readonly charge?: ChargePartitions | undefined
 }
-
-/** Why nobody may create this topic, for names that are fine otherwise. */
-const METADATA_TOPIC = '__cluster_metadata'
 
 /** One result for each name, in the order of the request. A topic that cannot be created does not stop the others. */
 export function createTopics(

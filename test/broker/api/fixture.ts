@@ -140,7 +140,7 @@ export async function registerBroker(controller: Controller, brokerId: number): 
   const { errorCode } = await controller.registerBroker({
     brokerId,
     incarnation: `incarnation-${controller.image.version}`,
-    directoryId: `directory-${brokerId}`,
+    directoryId: Buffer.alloc(16, brokerId).toString('base64url'),
     rack: null,
     listeners: [{ name: LISTENER, host: `broker-${brokerId}`, port: 9092, securityProtocol: 'PLAINTEXT' }],
     isFenced: false,

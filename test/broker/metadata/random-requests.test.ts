@@ -2,19 +2,22 @@
 // its records, their bytes and its snapshot replay to. A failure names the seed.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
-import { allocateProducerIds, registerBroker, setFenced } from '../../../broker/metadata/brokers.ts'
+import { allocateProducerIds, registerBroker, setFenced, unregisterBroker } from '../../../broker/metadata/brokers.ts'
 import { alterConfigs, incrementalAlterConfigs, ResourceType } from '../../../broker/metadata/configs.ts'
 import { alterClientQuotas } from '../../../broker/metadata/client-quotas.ts'
+import { electLeaders } from '../../../broker/metadata/elections.ts'
 import { emptyImage, NO_LEADER, topicById, type MetadataImage } from '../../../broker/metadata/image.ts'
 import { createPartitions } from '../../../broker/metadata/partitions.ts'
+import { alterPartitionReassignments } from '../../../broker/metadata/reassignments.ts'
 import { metadataCodec, type MetadataRecord } from '../../../broker/metadata/records.ts'
 import { alterScramCredentials } from '../../../broker/metadata/scram-credentials.ts'
 import { snapshot } from '../../../broker/metadata/snapshot.ts'
 import { createTopics, deleteTopics } from '../../../broker/metadata/topics.ts'
+import { updateFeatures } from '../../../broker/metadata/update-features.ts'
 import { decide, imageOf, plain, seededRandom } from './images.ts'
 
 const SEEDS = 60
-const REQUESTS = 150
+const REQUESTS = 250
 const NAMES = [
   'a',
   'b',
@@ -65,7 +68,7 @@ class Client {
   ask(image: MetadataImage, emit: (record: MetadataRecord) => void): unknown {
     const validateOnly = this.below(10) === 0
     const random = this.#random
-    switch (this.below(11)) {
+    switch (this.below(15)) {
       case 0:
       case 1:
         return createTopics(
@@ -182,6 +185,42 @@ class Client {
           { validateOnly },
           emit,
         )
+      case 10:
+        return electLeaders(
+          image,
+          this.below(2),
+          this.of([null, this.some(() => ({ topic: this.of(NAMES), partitions: this.brokers() }))]),
+          emit,
+        )
+      case 11:
+        return alterPartitionReassignments(
+          image,
+          this.some(() => ({
+            name: this.of(NAMES),
+            partitions: this.some(() => ({
+              partitionIndex: this.below(4) - 1,
+              replicas: this.of([null, this.brokers()]),
+            })),
+          })),
+          emit,
+        )
+      case 12:
+        return updateFeatures(
+          image,
+          this.some(() => ({
+            feature: this.of(['a.version', 'b.version']),
+            maxVersionLevel: this.below(6) - 1,
+            upgradeType: this.below(5),
+          })),
+          {
+            validateOnly,
+            brokerId: 1,
+            supported: [{ name: 'a.version', minLevel: 0, maxLevel: 3, initialLevel: 0 }],
+          },
+          emit,
+        )
+      case 13:
+        return unregisterBroker(image, this.below(6), emit)
       default: {
         const broker = this.of([...image.brokers.values()])
         return allocateProducerIds(image, broker?.brokerId ?? 0, broker?.brokerEpoch ?? 0, emit)
@@ -259,8 +298,10 @@ test('whatever is asked, the image holds together and is what its records replay
   deepEqual([...kinds].sort(), [
     'broker-fencing-changed',
     'broker-registered',
+    'broker-unregistered',
     'client-quota-changed',
     'config-changed',
+    'feature-level-set',
     'partitions-changed',
     'partitions-created',
     'producer-ids-allocated',
