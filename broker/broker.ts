@@ -5,7 +5,7 @@ import { assert, AssertionError } from './base/assert.ts'
 import type { Clock } from './base/clock.ts'
 import type { Logger } from './base/log.ts'
 import type { Random } from './base/random.ts'
-import { tcpTransport, type Socket, type Transport } from './base/transport.ts'
+import { tcpTransport, type Transport } from './base/transport.ts'
 import { UserError, userErrorIn } from './base/user-error.ts'
 import { randomUuid } from './base/uuid.ts'
 import type { Context } from './api/context.ts'
@@ -18,6 +18,7 @@ import type { BrokerConfig, ListenerConfig } from './config/broker-config.ts'
 import { topicConfig, type TopicConfig } from './config/topic-config.ts'
 import { serveHttp } from './http/server.ts'
 import { routes } from './http/index.ts'
+import { GroupCoordinator } from './coordinator/group/group-coordinator.ts'
 import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
 import { takeOffice } from './metadata/election/candidate.ts'
@@ -34,6 +35,7 @@ import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
 import { connectionLimits, Connections } from './server/listener.ts'
+import { cannotListen, openListeners, type Doors } from './server/doors.ts'
 import { MemoryBound } from './server/memory-bound.ts'
 import { shareOpenFiles, type OpenFileShares } from './server/open-files.ts'
 import { RequestMemory } from './server/request-memory.ts'
@@ -118,6 +120,16 @@ async function build(
   })
   onStop(controller.subscribe(replicas.apply))
   await replicas.removeStrays()
+  const groups = new GroupCoordinator({
+    clock,
+    random,
+    log,
+    brokerId: config.nodeId,
+    config,
+    leader: (topicId, partition) => replicas.leader(topicId, partition),
+  })
+  onStop(controller.subscribe(groups.apply))
+  onStop(() => groups.close())
   const context: Context = {
     clock,
     random,
@@ -134,6 +146,7 @@ async function build(
       allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
     }),
     quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
+    groups,
     apis,
   }
   const httpPort = await serve(parts, context, doors, onStop)
@@ -144,38 +157,6 @@ async function build(
     httpPort,
     clusterId: directory.clusterId,
     failed: new Promise(resolve => logs.onOffline(resolve)),
-  }
-}
-
-/** Sockets that came in before the broker can serve them wait in `held`. */
-type Doors = { readonly ports: readonly number[]; open(accept: (socket: Socket, listenerName: string) => void): void }
-
-/** Takes the ports first: a start that cannot have them must not touch the disk. */
-async function openListeners(
-  transport: Transport,
-  listeners: readonly ListenerConfig[],
-  onStop: (step: () => Promise<void> | void) => void,
-): Promise<Doors> {
-  const held: [Socket, string][] = []
-  let accept = (socket: Socket, listenerName: string): void => void held.push([socket, listenerName])
-  const ports: number[] = []
-  for (const { name, host, port } of listeners) {
-    const listening = await transport
-      .listen({ host: host === '' ? '::' : host, port }, socket => accept(socket, name))
-      .catch((cause: unknown) => Promise.reject(cannotListen(name, host, port, cause)))
-    onStop(() => {
-      // Listening ends only when the last connection has: a start that fails must not wait for those it has not answered.
-      for (const [socket] of held) socket.destroy()
-      return listening.close()
-    })
-    ports.push(listening.port)
-  }
-  return {
-    ports,
-    open(serveSocket) {
-      accept = serveSocket
-      for (const [socket, name] of held.splice(0)) accept(socket, name)
-    },
   }
 }
 
@@ -375,18 +356,4 @@ function advertised(config: BrokerConfig, listener: ListenerConfig, port: number
     port: found.port === 0 ? port : found.port,
     securityProtocol: listener.securityProtocol,
   }
-}
-
-function cannotListen(name: string, host: string, port: number, cause: unknown): UserError {
-  const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  const where = `${host === '' ? '*' : host}:${port}`
-  if (code === 'EADDRINUSE') {
-    return new UserError(
-      `${name} cannot listen on ${where}: the port is taken.`,
-      'Stop what uses it, or choose another port (--port or `listeners`; for HTTP `flotilla.http.port`).',
-    )
-  }
-  if (code === 'EACCES') return new UserError(`${name} may not listen on ${where}.`, 'Choose a port above 1023.')
-  const reason = cause instanceof Error ? cause.message : String(cause)
-  return new UserError(`${name} cannot listen on ${where}: ${reason}.`, 'Check `listeners`.')
 }

@@ -3,6 +3,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
+import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
 import type { Controller } from '../metadata/controller.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Replicas } from '../replication/replicas.ts'
@@ -28,6 +29,7 @@ export type Context = {
   readonly fetchSessions: FetchSessions
   readonly producerIds: ProducerIds
   readonly quotas: Quotas
+  readonly groups: GroupCoordinator
   /** What this broker serves, by API key: api/index.ts. */
   readonly apis: ReadonlyMap<number, Handler>
 }

@@ -15,6 +15,7 @@ import { endpointsOf, type Endpoint } from './topic-description.ts'
 const FIRST_VERSION_WITH_MANY_KEYS = 4
 // Clients that start wait for this answer, and ask again.
 const CREATE_TIMEOUT_MS = 10_000
+const LOAD_WAIT_MS = 1000
 
 /** By key type. */
 const TOPICS: readonly InternalTopic[] = ['__consumer_offsets', '__transaction_state']
@@ -62,7 +63,8 @@ function nobody(errorCode: ErrorCode): Coordinator {
   return { nodeId: -1, host: '', port: -1, errorCode, errorMessage: errorMessage(errorCode) }
 }
 
-async function create(topicName: InternalTopic, { controller, config, image, clock, log }: Context): Promise<void> {
+async function create(topicName: InternalTopic, context: Context): Promise<void> {
+  const { controller, config, image, clock, log, groups } = context
   const creation = controller.createTopics([internalTopic(topicName, config, image())])
   const results = await decided(creation, CREATE_TIMEOUT_MS, clock)
   if (isOutcome(results)) return
@@ -71,4 +73,6 @@ async function create(topicName: InternalTopic, { controller, config, image, clo
   else if (errorCode !== ErrorCode.TOPIC_ALREADY_EXISTS) {
     log.warn({ topic: topicName, problem }, 'Cannot create the topic of a coordinator')
   }
+  // Clients that find it loading pause before they ask again; empty partitions are loaded in an instant.
+  await Promise.race([groups.loaded(), new Promise<void>(resolve => void clock.after(LOAD_WAIT_MS, resolve))])
 }

@@ -28,3 +28,9 @@ export function uuidBytes(uuid: Uuid): Buffer {
   if (bytes.length !== 16) throw new Error(`'${uuid}' is not a Uuid (22 characters of URL-safe base64)`)
   return bytes
 }
+
+/** A fresh version-4 id in the form of Java's UUID.toString, for ids that people read as part of a text. */
+export function randomUuidText(random: Random): string {
+  const hex = uuidBytes(randomUuid(random)).toString('hex')
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}

@@ -12,6 +12,8 @@ export type ShardMachine<State, R> = {
   /** The state before any record. */
   create(): State
   replay(state: State, record: R): void
+  /** The shard that runs this machine; called once, before the first load. */
+  attach?(shard: Shard<State, R>): void
   /** The state is complete and committed; called before the first request is decided on it. */
   onLoaded?(state: State): void
   /** Records of a decision are committed; in order, and not for what a load has replayed. */
@@ -20,12 +22,12 @@ export type ShardMachine<State, R> = {
   onLost?(errorCode: ErrorCode): void
 }
 
-export type ShardOptions<State, R> = {
+export type ShardOptions<State, R, M extends ShardMachine<State, R> = ShardMachine<State, R>> = {
   readonly clock: Clock
   readonly log: Logger
   readonly topicName: string
   readonly partition: number
-  readonly machine: ShardMachine<State, R>
+  readonly machine: M
   /** The journal over the partition; `signal` ends a replay that nobody needs any more. Throws LeaderClosedError when there is no leader. */
   readonly journal: (signal: AbortSignal) => Journal<R>
   /** Whether the partition would take records: NONE, or why not. */
@@ -40,20 +42,21 @@ export type Answered<T> = { readonly response: T } | { readonly errorCode: Error
 const FIRST_RETRY_MS = 100
 const MAX_RETRY_MS = 10_000
 
-export class Shard<State, R> {
+export class Shard<State, R, M extends ShardMachine<State, R> = ShardMachine<State, R>> {
   readonly partition: number
-  readonly machine: ShardMachine<State, R>
-  readonly #options: ShardOptions<State, R>
+  readonly machine: M
+  readonly #options: ShardOptions<State, R, M>
   readonly #abort = new AbortController()
   #runtime: Runtime<State, R> | null = null
   #state: State | null = null
   #retry: Timer | null = null
   #retryMs = FIRST_RETRY_MS
 
-  constructor(options: ShardOptions<State, R>) {
+  constructor(options: ShardOptions<State, R, M>) {
     this.#options = options
     this.partition = options.partition
     this.machine = options.machine
+    options.machine.attach?.(this)
   }
 
   /** NONE, or what a request is answered with: COORDINATOR_LOAD_IN_PROGRESS, or NOT_COORDINATOR when the shard was closed. */

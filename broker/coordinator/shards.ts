@@ -13,7 +13,7 @@ import type { InternalTopic } from './internal-topic.ts'
 import { partitionOfKey } from './partition-of-key.ts'
 import { Shard, type ShardMachine } from './shard.ts'
 
-export type ShardsOptions<State, R> = {
+export type ShardsOptions<State, R, M extends ShardMachine<State, R>> = {
   readonly clock: Clock
   readonly log: Logger
   readonly brokerId: number
@@ -21,24 +21,25 @@ export type ShardsOptions<State, R> = {
   /** `replicas.leader`. */
   readonly leader: (topicId: Uuid, partition: number) => Leader | ErrorCode
   readonly codec: RecordCodec<R>
-  readonly machine: (partition: number, leaderEpoch: number) => ShardMachine<State, R>
+  readonly machine: (partition: number, leaderEpoch: number) => M
   /** How long an answer may wait until its records are committed. */
   readonly commitTimeoutMs: number
 }
 
-type Led<State, R> = { readonly topicId: Uuid; readonly leaderEpoch: number; readonly shard: Shard<State, R> }
+type Led<Kept> = { readonly topicId: Uuid; readonly leaderEpoch: number; readonly shard: Kept }
 
 /** Partitions that are read at the same time: enough to keep a disk busy, few enough to bound the memory. */
 const MAX_LOADING = 4
 
-export class Shards<State, R> {
-  readonly #options: ShardsOptions<State, R>
-  readonly #led = new Map<number, Led<State, R>>()
-  readonly #waiting: Shard<State, R>[] = []
+export class Shards<State, R, M extends ShardMachine<State, R> = ShardMachine<State, R>> {
+  readonly #options: ShardsOptions<State, R, M>
+  readonly #led = new Map<number, Led<Shard<State, R, M>>>()
+  readonly #waiting: Shard<State, R, M>[] = []
+  readonly #idlers: (() => void)[] = []
   #loading = 0
   #image: MetadataImage = emptyImage
 
-  constructor(options: ShardsOptions<State, R>) {
+  constructor(options: ShardsOptions<State, R, M>) {
     this.#options = options
   }
 
@@ -57,12 +58,12 @@ export class Shards<State, R> {
    * The state machine that keeps `key`, or what a request for it is answered with: COORDINATOR_NOT_AVAILABLE without a topic or leader,
    * NOT_COORDINATOR when another broker leads, COORDINATOR_LOAD_IN_PROGRESS.
    */
-  find(key: string): Shard<State, R> | ErrorCode {
+  find(key: string): Shard<State, R, M> | ErrorCode {
     return this.at(this.partitionOf(key))
   }
 
   /** As `find`, by partition. */
-  at(partition: number): Shard<State, R> | ErrorCode {
+  at(partition: number): Shard<State, R, M> | ErrorCode {
     const image = this.topic?.partitions[partition]
     if (image === undefined || image.leader === NO_LEADER) return ErrorCode.COORDINATOR_NOT_AVAILABLE
     const led = this.#led.get(partition)
@@ -72,8 +73,14 @@ export class Shards<State, R> {
   }
 
   /** All that are led here, also those that are loading. */
-  *all(): Generator<Shard<State, R>> {
+  *all(): Generator<Shard<State, R, M>> {
     for (const { shard } of this.#led.values()) yield shard
+  }
+
+  /** Resolves when nothing is being loaded. */
+  idle(): Promise<void> {
+    if (this.#loading === 0 && this.#waiting.length === 0) return Promise.resolve()
+    return new Promise(resolve => void this.#idlers.push(resolve))
   }
 
   /** The publisher's subscriber: subscribe it after the replicas, whose leaders it needs. */
@@ -110,7 +117,7 @@ export class Shards<State, R> {
   #loadNext(): void {
     while (this.#loading < MAX_LOADING) {
       const shard = this.#waiting.shift()
-      if (shard === undefined) return
+      if (shard === undefined) break
       if (shard.errorCode !== ErrorCode.COORDINATOR_LOAD_IN_PROGRESS) continue
       this.#loading++
       void shard.load().finally(() => {
@@ -118,11 +125,12 @@ export class Shards<State, R> {
         this.#loadNext()
       })
     }
+    if (this.#loading === 0) for (const resolve of this.#idlers.splice(0)) resolve()
   }
 
-  #newShard({ topicId, name }: TopicImage, partition: number, leaderEpoch: number): Shard<State, R> {
+  #newShard({ topicId, name }: TopicImage, partition: number, leaderEpoch: number): Shard<State, R, M> {
     const { clock, log, leader, codec, machine, commitTimeoutMs } = this.#options
-    return new Shard<State, R>({
+    return new Shard<State, R, M>({
       clock,
       log,
       topicName: name,

@@ -9,6 +9,7 @@ import { silentLogger } from '../../../broker/base/log.ts'
 import type { Uuid } from '../../../broker/base/uuid.ts'
 import { parseBrokerConfig, withDynamicConfig, type BrokerConfig } from '../../../broker/config/broker-config.ts'
 import { topicConfig } from '../../../broker/config/topic-config.ts'
+import { GroupCoordinator } from '../../../broker/coordinator/group/group-coordinator.ts'
 import { memoryJournal, type MemoryJournal } from '../../../broker/machine/journal.ts'
 import { Controller } from '../../../broker/metadata/controller.ts'
 import type { MetadataRecord } from '../../../broker/metadata/records.ts'
@@ -102,6 +103,15 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     ...(options.maxWatchedPartitions === undefined ? {} : { maxWatchedPartitions: options.maxWatchedPartitions }),
   })
   controller.subscribe(replicas.apply)
+  const groups = new GroupCoordinator({
+    clock,
+    random,
+    log: silentLogger,
+    brokerId: BROKER_ID,
+    config,
+    leader: (topicId, partition) => replicas.leader(topicId, partition),
+  })
+  controller.subscribe(groups.apply)
   const context: Context = {
     clock,
     random,
@@ -116,6 +126,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     fetchSessions: new FetchSessions({ clock, random, maxSessions: options.maxFetchSessions ?? 100 }),
     producerIds: new ProducerIds({ allocate: () => controller.allocateProducerIds() }),
     quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
+    groups,
     apis: new Map(),
   }
   return {
