@@ -46,8 +46,13 @@ export async function readCold(core: LogCore, parts: LogParts, offset: number, b
       failure = error
     }
   }
-  const message = `${core.name}: the log changed ${MAX_ATTEMPTS} times while it was read`
-  throw new StorageError(message, { code: CHANGED, cause: failure })
+  throw changedTooOften(core, MAX_ATTEMPTS, failure)
+}
+
+/** What a look at the log ends with that has lost to background work so often. */
+export function changedTooOften(core: LogCore, attempts: number, cause: unknown = null): StorageError {
+  const message = `${core.name}: the log changed ${attempts} times while it was read`
+  return new StorageError(message, { code: CHANGED, cause })
 }
 
 async function readOnce(core: LogCore, parts: LogParts, offset: number, bounds: ReadBounds): Promise<Buffer[]> {

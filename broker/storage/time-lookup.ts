@@ -5,12 +5,13 @@ import { readRecords } from '../records/record.ts'
 import { decodeExtent } from './extent.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogParts } from './log-parts.ts'
-import { readCold } from './log-reader.ts'
+import { changedTooOften, readCold } from './log-reader.ts'
 import type { OffsetAndTimestamp } from './partition-log.ts'
-import type { Segment } from './segment.ts'
+import { segmentIndexAt, type Segment } from './segment.ts'
 
 const READ_BYTES = 1024 * 1024
 const EXTENTS_PER_SCAN = 256
+const MAX_ATTEMPTS = 5
 
 /** The first record at or above logStartOffset with a timestamp of at least `timestamp`, null when there is none. Rejects with StorageError. */
 export async function findByTimestamp(
@@ -18,15 +19,27 @@ export async function findByTimestamp(
   parts: LogParts,
   timestamp: number,
 ): Promise<OffsetAndTimestamp | null> {
-  for (const segment of core.segments.slice()) {
-    if (segment.maxTimestamp < timestamp || segment.endOffset <= core.logStartOffset) continue
-    const offset = await firstStretch(core, parts, segment, timestamp)
-    const found = offset === null ? null : await findFrom(core, parts, offset, segment.endOffset, timestamp)
-    if (found !== null) return found
+  // Below it there is no such record. What is behind it may be sealed while this looks at it.
+  let from = core.logStartOffset
+  let attempts = 0
+  for (;;) {
+    const segment = core.segments[segmentIndexAt(core.segments, Math.max(from, core.logStartOffset))]
+    if (segment !== undefined) {
+      const offset = segment.maxTimestamp < timestamp ? null : await firstStretch(core, parts, segment, timestamp)
+      const found = offset === null ? null : await findFrom(core, parts, offset, segment.endOffset, timestamp)
+      if (found !== null) return found
+      from = segment.endOffset
+      continue
+    }
+    if (core.maxTimestamp < timestamp) return null
+    const version = core.shapeVersion
+    const offset = await firstExtent(core, parts, timestamp)
+    if (version === core.shapeVersion && core.reshaping === 0) {
+      return offset === null ? null : findFrom(core, parts, offset, core.endOffset, timestamp)
+    }
+    if (++attempts === MAX_ATTEMPTS) throw changedTooOften(core, attempts)
+    await parts.writer.groupEnd()
   }
-  if (core.maxTimestamp < timestamp) return null
-  const offset = await firstExtent(core, parts, timestamp)
-  return offset === null ? null : findFrom(core, parts, offset, core.endOffset, timestamp)
 }
 
 /** The first record with the highest timestamp, null for an empty log. Rejects with StorageError. */

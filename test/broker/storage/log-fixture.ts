@@ -71,11 +71,11 @@ export function openDirectory(opening: Opening): Promise<LogDirectory> {
   })
 }
 
-/** `store`, whose commits and scans wait for something first. */
-export function delayedStore(store: Store, wait: (method: 'scan' | 'commit') => Promise<void>): Store {
+/** `store`, some methods of which wait for something first. */
+export function delayedStore(store: Store, wait: (method: 'get' | 'scan' | 'commit') => Promise<void>): Store {
   return {
     batch: () => store.batch(),
-    get: key => store.get(key),
+    get: key => wait('get').then(() => store.get(key)),
     getMany: keys => store.getMany(keys),
     scan: range => wait('scan').then(() => store.scan(range)),
     commit: (batch, options) => wait('commit').then(() => store.commit(batch, options)),

@@ -4,7 +4,7 @@ import type { RecordInit } from '../../../broker/records/record.ts'
 import { openMemoryStore } from '../../../broker/storage/memory-store.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { CrashingFiles } from './crashing-files.ts'
-import { append, batchOf, CONFIG, openDirectory, settled, TOPIC } from './log-fixture.ts'
+import { append, batchOf, CONFIG, delayedStore, openDirectory, settled, TOPIC } from './log-fixture.ts'
 
 function records(...timestamps: number[]): RecordInit[] {
   return timestamps.map(timestamp => ({ timestamp, value: Buffer.alloc(100) }))
@@ -73,4 +73,24 @@ test('a time of append that the broker set counts for all records of the batch',
   const log = await logWith([10])
   await append(log, batchOf(1, 1, { records: records(500, 600), timestampType: 'LogAppendTime' }))
   deepEqual(await log.offsetForTimestamp(550), { offset: 1, timestamp: 600, leaderEpoch: 0 })
+})
+
+test('a segment that is sealed in the middle of the look is not left out', async () => {
+  let onGet = (): Promise<void> => Promise.resolve()
+  const store = delayedStore(openMemoryStore(), method => (method === 'get' ? onGet() : Promise.resolve()))
+  const logs = await openDirectory({ store, files: new CrashingFiles(), limits: { cacheBytes: 1 } })
+  const log = logs.create(TOPIC, 0, 'orders', { ...CONFIG, segmentBytes: 1000 })
+  const appendAll = async (timestamps: number[]): Promise<void> => {
+    for (const timestamp of timestamps) await append(log, batchOf(1, timestamp, { records: records(timestamp) }))
+    await settled()
+  }
+  // One sealed segment, in which only a record below the log start is as late, and behind it one record that is.
+  await appendAll([100, 1, 2, 3, 4, 60])
+  await log.deleteRecordsBefore(1)
+  onGet = async () => {
+    onGet = () => Promise.resolve()
+    await appendAll([5, 6, 7, 8, 9, 10])
+  }
+  deepEqual(await log.offsetForTimestamp(50), { offset: 5, timestamp: 60, leaderEpoch: 0 })
+  equal(log.endOffset, 12)
 })
