@@ -45,6 +45,10 @@ export type BrokerProcess = CommandProcess &
 export type BrokerSettings = Readonly<Record<string, string>>
 
 const folders: string[] = []
+/** Those of the test that runs. */
+const runs: CommandProcess[] = []
+const TOLD_RUNS = 3
+const TOLD_LINES = 40
 
 /** A new folder for one test; `removeFolders` removes all of them. The name says whose it is: what a killed run left can be told from what is in use. */
 export async function newFolder(name: string): Promise<string> {
@@ -55,6 +59,16 @@ export async function newFolder(name: string): Promise<string> {
 
 export async function removeFolders(): Promise<void> {
   for (const folder of folders.splice(0)) await rm(folder, { recursive: true, force: true })
+}
+
+/** For `afterEach`: of a test that failed, what the last processes wrote last. */
+export function tellOnFailure({ task }: { task: { result?: { state: string } | undefined } }): void {
+  const told = runs.splice(0).slice(-TOLD_RUNS)
+  if (task.result?.state !== 'fail') return
+  for (const run of told) {
+    const lines = `${run.out()}${run.err()}`.trimEnd().split('\n')
+    console.error(`process ${run.pid} wrote last:\n${lines.slice(-TOLD_LINES).join('\n')}`)
+  }
 }
 
 /** Starts `flotilla` with these arguments, and with so many files to open if given. Its output goes to files in a folder of its own, so that it never waits for a reader. */
@@ -83,7 +97,7 @@ export async function command(args: readonly string[], maxOpenFiles?: number): P
       resolve(signal ?? code!)
     })
   })
-  return {
+  const run: CommandProcess = {
     pid: child.pid!,
     ended,
     get hasEnded() {
@@ -93,6 +107,8 @@ export async function command(args: readonly string[], maxOpenFiles?: number): P
     err: () => readFileSync(errPath, 'utf8'),
     signal: name => void child.kill(name),
   }
+  runs.push(run)
+  return run
 }
 
 /** Runs `flotilla` to its end. A broker that serves instead of ending is killed: `end` is then SIGKILL. */

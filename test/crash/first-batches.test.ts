@@ -5,7 +5,7 @@ import { deepEqual } from 'node:assert/strict'
 import { afterAll, afterEach, beforeAll, test } from 'vitest'
 import { createTopic } from '../../bench/peers/admin.ts'
 import { seededNumbers } from '../seeded.ts'
-import { newFolder, removeFolders, startBroker, type BrokerProcess } from './broker-process.ts'
+import { newFolder, removeFolders, startBroker, tellOnFailure, type BrokerProcess } from './broker-process.ts'
 import { produceIdempotently } from './idempotent-load.ts'
 
 const rounds = Number(process.env.FLOTILLA_ROUNDS ?? 15)
@@ -13,13 +13,15 @@ const seed = Number(process.env.FLOTILLA_SEED ?? Date.now() % 1_000_000)
 const PARTITIONS = 6
 
 const busy: ChildProcess[] = []
-let broker: BrokerProcess
+let broker: BrokerProcess | null = null
 
 beforeAll(() => {
   for (let i = 0; i < 2; i++) busy.push(spawn(process.execPath, ['-e', 'for (;;);'], { stdio: 'ignore' }))
 })
+afterEach(tellOnFailure)
 afterEach(async () => {
-  if (!broker.hasEnded) await broker.kill()
+  if (broker?.hasEnded === false) await broker.kill()
+  broker = null
 })
 afterAll(async () => {
   for (const child of busy) child.kill('SIGKILL')
@@ -35,11 +37,12 @@ for (const [kind, flushMessages] of [
     const how = cutShare === 0 ? '' : ', over connections that are cut'
     test(`the first batches of idempotent producers are all acknowledged, ${kind}${how} (seed ${seed})`, async () => {
       const next = seededNumbers(seed)
-      broker = await startBroker(await newFolder('first-batches'), { 'auto.create.topics.enable': 'false' })
+      const target = await startBroker(await newFolder('first-batches'), { 'auto.create.topics.enable': 'false' })
+      broker = target
       for (let round = 0; round < rounds; round++) {
         const topic = `first-${round}`
-        await createTopic(broker, topic, PARTITIONS, { 'flush.messages': flushMessages })
-        await produceIdempotently(broker, { topic, partitions: PARTITIONS, batches: 20, cutShare, next })
+        await createTopic(target, topic, PARTITIONS, { 'flush.messages': flushMessages })
+        await produceIdempotently(target, { topic, partitions: PARTITIONS, batches: 20, cutShare, next })
       }
       const refused = broker
         .log()

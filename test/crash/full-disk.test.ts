@@ -11,7 +11,7 @@ import { DeleteTopics } from '../../broker/protocol/messages/delete-topics.ts'
 import { DescribeLogDirs } from '../../broker/protocol/messages/describe-log-dirs.ts'
 import { answersMetadata } from '../clients/wire.ts'
 import * as processes from './broker-process.ts'
-import { removeFolders, type BrokerProcess } from './broker-process.ts'
+import { removeFolders, tellOnFailure, type BrokerProcess } from './broker-process.ts'
 import { Ledger, tryFetch } from './ledger.ts'
 import { smallDisk, type SmallDisk } from './small-disk.ts'
 
@@ -24,6 +24,7 @@ const OFFLINE = 'kafka_log_logmanager_offlinelogdirectorycount'
 let disk: SmallDisk | null = null
 let broker: BrokerProcess | null = null
 
+afterEach(tellOnFailure)
 afterEach(async () => {
   if (broker !== null && !broker.hasEnded) await broker.kill()
   broker = null

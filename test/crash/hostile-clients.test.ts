@@ -11,7 +11,14 @@ import { Fetch } from '../../broker/protocol/messages/fetch.ts'
 import { Produce } from '../../broker/protocol/messages/produce.ts'
 import { buildBatch } from '../../broker/records/batch.ts'
 import { answersMetadata, Wire } from '../clients/wire.ts'
-import { newFolder, removeFolders, startBroker, type BrokerProcess, type BrokerSettings } from './broker-process.ts'
+import {
+  newFolder,
+  removeFolders,
+  startBroker,
+  tellOnFailure,
+  type BrokerProcess,
+  type BrokerSettings,
+} from './broker-process.ts'
 import { fetchFrom, LATEST, Ledger, offsetAt } from './ledger.ts'
 
 const MIB = 1024 * 1024
@@ -24,6 +31,7 @@ const GARBAGE_BYTES = 64 * MIB
 let broker: BrokerProcess | null = null
 const sockets: Socket[] = []
 
+afterEach(tellOnFailure)
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy()
   if (broker !== null) await broker.kill()

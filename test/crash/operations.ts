@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { afterAll, afterEach } from 'vitest'
 import { createTopic } from '../../bench/peers/admin.ts'
 import * as processes from './broker-process.ts'
-import { newFolder, outcome, removeFolders, type BrokerProcess, type BrokerSettings } from './broker-process.ts'
+import {
+  newFolder,
+  outcome,
+  removeFolders,
+  tellOnFailure,
+  type BrokerProcess,
+  type BrokerSettings,
+} from './broker-process.ts'
 import { Ledger } from './ledger.ts'
 
 const running: BrokerProcess[] = []
@@ -19,6 +26,7 @@ export async function startBroker(dataDir: string, settings: BrokerSettings = {}
 
 /** To be called once in a file. */
 export function cleanUpAfterTests(): void {
+  afterEach(tellOnFailure)
   afterEach(async () => {
     for (const broker of running.splice(0)) if (!broker.hasEnded) await broker.kill()
   })
