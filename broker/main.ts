@@ -65,7 +65,17 @@ export async function loadConfig(flags: BrokerFlags): Promise<LoadedConfig> {
   if (problems.length > 0 || 'errors' in parsed) throw configError(problems)
   const idle = [...parsed.config.explicit.keys()].filter(name => !brokerConfigKey(name)?.honoured)
   if (idle.length > 0) warnings.push(`accepted, but without effect here: ${idle.join(', ')}`)
+  if (merged.origin('listeners') === '--port') warnings.push(...sentElsewhere(parsed.config, merged))
   return { config: { ...parsed.config, logDir: resolve(parsed.config.logDir) }, warnings }
+}
+
+// A file that names its port twice and a flag that moves the listener only: clients would get no further than their first connection.
+function sentElsewhere({ listeners, advertisedListeners }: BrokerConfig, { origin }: Merged): string[] {
+  const where = origin('advertised.listeners')
+  if (where === undefined || where === '--port') return []
+  return advertisedListeners
+    .filter(({ name, port }) => listeners.some(listener => listener.name === name && listener.port !== port))
+    .map(({ host, port }) => `--port moves the listener, but clients are sent to ${host}:${port}: ${where} says so`)
 }
 
 export type Sources = { readonly merged: Merged; readonly problems: string[]; readonly warnings: string[] }

@@ -114,6 +114,16 @@ test('a configuration file that is missing, a folder or binary is one message', 
   }
 })
 
+test('--port beside advertised.listeners with another port is a warning that names both', async () => {
+  const file = join(folder, 'advertised.properties')
+  await writeFile(file, 'listeners=PLAINTEXT://:9092\nadvertised.listeners=PLAINTEXT://broker-1:9092\n')
+  const broker = run([...brokerArgs('sent-elsewhere'), '--config', file])
+  await broker.seen(SERVES)
+  match(broker.output.out, /clients are sent to broker-1:9092: .*advertised\.properties line 2 says so/)
+  broker.child.kill('SIGTERM')
+  equal(await broker.ended, 0)
+})
+
 test('a taken port and a foreign data directory are one message each and change nothing', async () => {
   const server = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => server.once('listening', resolve))
