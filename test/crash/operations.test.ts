@@ -98,7 +98,8 @@ test('garbage at the port for clients closes that connection and nothing else', 
   const broker = await startBroker(await newDataDir())
   const tls = Buffer.from('16030100a5010000a10303', 'hex')
   const garbage = [
-    randomBytes(100_000),
+    // Announces a negative size; without that, one time in forty the broker would rightly wait for the request that it begins.
+    Buffer.concat([Buffer.from([0x80]), randomBytes(100_000)]),
     Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'),
     Buffer.concat([tls, randomBytes(154)]),
     Buffer.from('hello\n'),
