@@ -6,11 +6,14 @@ import type { Clock } from '../base/clock.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
 import { ErrorCode, errorMessage } from '../protocol/errors.ts'
 import { readHeader, setBaseOffset, setLeaderEpoch, type BatchHeader } from '../records/batch.ts'
+import { buildEndTransactionMarker } from '../records/control.ts'
 import type { RecordError } from '../records/scan.ts'
 import { validateProduce, type ProduceLimits } from '../records/validate.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
 import type { LogReadResult, PartitionLog } from '../storage/partition-log.ts'
+import { Admissions } from './admissions.ts'
 import { hasEnoughReplicas, lastStableOffset, nextHighWatermark, type PartitionState } from './partition-state.ts'
+import type { EndTransaction } from './transactions.ts'
 import { OffsetWaiters, TailWatchers } from './waiters.ts'
 
 /** What a leader may be asked about in one append. */
@@ -38,6 +41,8 @@ export class Leader {
   readonly topicName: string
   /** Parked fetches that watch this partition. */
   readonly watchers = new TailWatchers()
+  /** Those of read_committed consumers: what they wait for is below the last stable offset. */
+  readonly stableWatchers = new TailWatchers()
   #state: PartitionState
   #config: TopicConfig
   #limits: ProduceLimits
@@ -45,8 +50,13 @@ export class Leader {
   #epochStartOffset: number
   /** Bytes between the high watermark and the log end; an over-estimate right after the leader took office. */
   #uncommittedBytes: number
+  /** The last stable offset that the watchers know, and the bytes from there to the high watermark. */
+  #stableOffset: number
+  #unstableBytes = 0
   readonly #commits: OffsetWaiters
   readonly #flushes: OffsetWaiters
+  // Most partitions never see a transaction.
+  #admissions: Admissions | null = null
   #closedWith: ErrorCode = ErrorCode.NONE
 
   constructor(clock: Clock, topicName: string, log: PartitionLog, state: PartitionState, config: TopicConfig) {
@@ -56,6 +66,7 @@ export class Leader {
     this.#config = config
     this.#limits = produceLimits(config)
     this.#highWatermark = log.logStartOffset
+    this.#stableOffset = this.#highWatermark
     this.#epochStartOffset = log.endOffset
     this.#uncommittedBytes = log.sizeBytes
     this.#commits = new OffsetWaiters(clock)
@@ -83,7 +94,8 @@ export class Leader {
 
   /** Exclusive: what read_committed consumers may read. */
   get lastStableOffset(): number {
-    return lastStableOffset(this.#highWatermark, this.log.producers.firstOpenTransactionOffset)
+    const { producers, logStartOffset } = this.log
+    return lastStableOffset(this.#highWatermark, producers.firstUnstableOffset, logStartOffset)
   }
 
   /** False while the high watermark may be behind what readers of the previous leader have seen: "latest" has no answer then. */
@@ -100,6 +112,11 @@ export class Leader {
       this.#limits = produceLimits(config)
     }
     this.advance()
+  }
+
+  /** Transactional batches that wait for the coordinator. */
+  get admissions(): Admissions {
+    return (this.#admissions ??= new Admissions())
   }
 
   /** NONE when `currentLeaderEpoch` of a request fits; -1 always does (the client does not know any). */
@@ -140,6 +157,20 @@ export class Leader {
     return this.log.takesAppends ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR
   }
 
+  /**
+   * Writes the marker that ends a producer's transaction. Refuses what is late: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED; and
+   * NOT_ENOUGH_REPLICAS, as a marker counts only when it is replicated. A producer that is not known here gets its marker too.
+   */
+  appendMarker(end: EndTransaction, nowMs: number): AppendResult {
+    const verdict = this.log.producers.checkMarker(end)
+    if (verdict.kind === 'error') return refused(verdict.errorCode, verdict.message)
+    const { producerId, producerEpoch, coordinatorEpoch } = end
+    const result = end.isCommit ? 'commit' : 'abort'
+    return this.appendOwn(
+      buildEndTransactionMarker({ result, producerId, producerEpoch, coordinatorEpoch, timestamp: nowMs }),
+    )
+  }
+
   /** Gives the batch its offsets and the leader epoch, and hands it to the log. */
   #store(batch: Buffer, header: BatchHeader): AppendResult {
     const baseOffset = this.log.endOffset
@@ -150,7 +181,10 @@ export class Leader {
     setBaseOffset(batch, 0, baseOffset)
     setLeaderEpoch(batch, 0, header.leaderEpoch)
     const stored = this.log.append(batch, header)
-    if (this.log.endOffset === endOffset) this.#uncommittedBytes += batch.length
+    if (this.log.endOffset === endOffset) {
+      this.#uncommittedBytes += batch.length
+      if (header.isControl) this.#admissions?.onMarker(header.producerId)
+    }
     return {
       errorCode: ErrorCode.NONE,
       errorMessage: null,
@@ -235,13 +269,31 @@ export class Leader {
       nextHighWatermark(this.#state, previous, this.log.flushedOffset, NO_FOLLOWERS),
     )
     this.#flushes.release(this.log.flushedOffset)
-    if (next === previous) return
-    this.#highWatermark = next
-    this.log.deletableOffset = next
-    const gained = this.#bytesBelow(previous, next)
-    this.#uncommittedBytes -= gained
-    this.#commits.release(next)
-    if (this.watchers.size > 0) this.watchers.advance(Math.max(1, gained))
+    if (next !== previous) {
+      this.#highWatermark = next
+      this.log.deletableOffset = next
+      this.log.producers.settleBelow(next)
+      const gained = this.#bytesBelow(previous, next)
+      this.#uncommittedBytes -= gained
+      this.#unstableBytes += gained
+      this.#commits.release(next)
+      if (this.watchers.size > 0) this.watchers.advance(Math.max(1, gained))
+    }
+    this.#advanceStable()
+  }
+
+  /** What was held up by an open transaction may be read now; an estimate unless it reaches up to the high watermark. */
+  #advanceStable(): void {
+    const next = this.lastStableOffset
+    const previous = this.#stableOffset
+    if (next <= previous) return
+    this.#stableOffset = next
+    let gained = this.#unstableBytes
+    if (next < this.#highWatermark) {
+      gained = Math.floor((gained * (next - previous)) / (this.#highWatermark - previous))
+    }
+    this.#unstableBytes -= gained
+    if (this.stableWatchers.size > 0) this.stableWatchers.advance(Math.max(1, gained))
   }
 
   /** Exact when `next` is the log end, else in proportion: those who wake by an estimate look again. */
@@ -257,6 +309,7 @@ export class Leader {
     this.#commits.fail(errorCode)
     this.#flushes.fail(errorCode)
     this.watchers.wakeAll()
+    this.stableWatchers.wakeAll()
   }
 }
 

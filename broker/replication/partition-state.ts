@@ -46,8 +46,11 @@ export function nextHighWatermark(
   return lowest > current ? lowest : current
 }
 
-/** Exclusive: what read_committed consumers may see. `firstOpenTransactionOffset` is -1 when no transaction is open. */
-export function lastStableOffset(highWatermark: number, firstOpenTransactionOffset: number): number {
-  if (firstOpenTransactionOffset < 0 || firstOpenTransactionOffset > highWatermark) return highWatermark
-  return firstOpenTransactionOffset
+/**
+ * Exclusive: what read_committed consumers may see. `firstUnstableOffset` is where the oldest transaction begins whose end is not below the high
+ * watermark, -1 when there is none; when its beginning was deleted, the log start takes its place.
+ */
+export function lastStableOffset(highWatermark: number, firstUnstableOffset: number, logStartOffset: number): number {
+  if (firstUnstableOffset < 0 || firstUnstableOffset >= highWatermark) return highWatermark
+  return Math.max(firstUnstableOffset, logStartOffset)
 }

@@ -6,6 +6,7 @@
 //   else, little in the whole group     inline, into the store: no file at all, so one fdatasync does
 //   else, a few hundred bytes of it     inline too: an extent that points to them is nearly as large
 //   else                                the staging file, one behind the other: one write and one fdatasync for all logs
+import { encodeAborted, type AbortedTransaction } from './aborted-transactions.ts'
 import type { LogCore, ActiveFile } from './log-core.ts'
 import { ACTIVE, encodeFileExtent, encodeInlineExtent, INLINE, MAX_EXTENT_BYTES, STAGED, type Place } from './extent.ts'
 import { extentEnd, makeExtent, type Origin } from './extent-builder.ts'
@@ -42,6 +43,7 @@ export type ActiveWrite = {
 export type Member = {
   readonly core: LogCore
   readonly batches: readonly TailBatch[]
+  readonly aborted: readonly AbortedTransaction[] | null
   readonly sizeBytes: number
   /** Exclusive. */
   readonly endOffset: number
@@ -112,15 +114,18 @@ export class CommitGroup {
   #member(core: LogCore): Member {
     const batches = core.pending
     const sizeBytes = core.pendingBytes
+    const aborted = core.pendingAborted
     const isSynced = core.isDue
     core.pending = []
     core.pendingBytes = 0
+    core.pendingAborted = null
     core.isDue = false
     core.isQueued = false
     if (isSynced) core.unsyncedRecords = 0
     const member: Member = {
       core,
       batches,
+      aborted,
       sizeBytes,
       endOffset: core.endOffset,
       isSynced,
@@ -235,6 +240,8 @@ export class CommitGroup {
     } else if (member.batches.length > 0) {
       this.hasUnsynced = true
     }
+    for (const aborted of member.aborted ?? NO_ABORTED)
+      this.batch.put(core.keys.aborted(aborted.lastOffset), encodeAborted(aborted))
     const hasSnapshot = this.#addProducers(member)
     if (!core.needsState && !hasSnapshot && (!core.isStoredClean || member.batches.length === 0)) return
     core.isStoredClean = false
@@ -244,6 +251,7 @@ export class CommitGroup {
 }
 
 const NO_BATCHES: readonly TailBatch[] = []
+const NO_ABORTED: readonly AbortedTransaction[] = []
 
 /** A new, empty active file for the log; made on the disk by its first write. */
 export function newActiveFile(core: LogCore, parts: Pick<GroupParts, 'segmentsFolder' | 'nextFileId'>): ActiveFile {

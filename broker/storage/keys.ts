@@ -1,5 +1,5 @@
 // The key layout of the store: what the partition logs keep there and where. Values are drawn in log-state.ts, extent.ts, segment.ts
-// and producer-state.ts.
+// producer-snapshot.ts and aborted-transactions.ts.
 //
 //   kind | topic id | partition | offset    value
 //   -----+----------+-----------+--------   ----------------------------------------------------------------------------
@@ -9,6 +9,7 @@
 //   0x12 | 16 bytes | u32       | u64       its producers when the segment that starts at this offset began
 //   0x20 | 16 bytes | u32       | u64       a sealed segment, by base offset: file, size, end offset, largest timestamp
 //   0x21 | 16 bytes | u32       | u64       the sparse index of that segment
+//   0x22 | 16 bytes | u32       | u64       an aborted transaction, by the offset of its marker: producer, first offset
 //   0x30 | 16 bytes | u32       | u64       an extent of the part that is not sealed, by base offset: the batches, or where they are
 //
 // Numbers are big-endian, so keys sort by partition and offset. The kind comes first: all states, all producers and all segments of
@@ -22,6 +23,7 @@ const PRODUCERS = 0x11
 const PRODUCERS_AT = 0x12
 const SEGMENT = 0x20
 const SEGMENT_INDEX = 0x21
+const ABORTED = 0x22
 const EXTENT = 0x30
 
 const TOPIC_AT = 1
@@ -72,6 +74,15 @@ export class LogKeys {
     return this.#offsetKey(SEGMENT_INDEX, baseOffset)
   }
 
+  aborted(markerOffset: number): Buffer {
+    return this.#offsetKey(ABORTED, markerOffset)
+  }
+
+  /** The aborted transactions whose marker is in [from, to). */
+  abortedBetween(from: number, to: number): KeyRange {
+    return { gte: this.#offsetKey(ABORTED, from), lt: this.#offsetKey(ABORTED, to) }
+  }
+
   extent(baseOffset: number): Buffer {
     return this.#offsetKey(EXTENT, baseOffset)
   }
@@ -88,7 +99,7 @@ export class LogKeys {
 
   /** Everything of this log whose key has an offset. */
   everythingWithOffset(): readonly KeyRange[] {
-    return [PRODUCERS_AT, SEGMENT, SEGMENT_INDEX, EXTENT].map(kind => ({
+    return [PRODUCERS_AT, SEGMENT, SEGMENT_INDEX, ABORTED, EXTENT].map(kind => ({
       gte: this.#offsetKey(kind, 0),
       lt: this.#offsetKey(kind, MAX_OFFSET),
     }))

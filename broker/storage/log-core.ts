@@ -9,6 +9,8 @@
 import type { Uuid } from '../base/uuid.ts'
 import type { LogConfig } from '../config/topic-config.ts'
 import type { BatchHeader } from '../records/batch.ts'
+import type { EndTransactionMarker } from '../records/control.ts'
+import { AbortedTransactions, type AbortedTransaction } from './aborted-transactions.ts'
 import { LogKeys } from './keys.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import type { LogState } from './log-state.ts'
@@ -49,6 +51,7 @@ export class LogCore {
   readonly keys: LogKeys
   readonly epochs: LeaderEpochs
   readonly producers = new ProducerState()
+  readonly aborted = new AbortedTransactions()
   readonly tail = new Tail()
 
   logStartOffset = 0
@@ -82,6 +85,8 @@ export class LogCore {
 
   pending: TailBatch[] = []
   pendingBytes = 0
+  /** Aborted by markers that are pending; null: none are. */
+  pendingAborted: AbortedTransaction[] | null = null
   isQueued = false
   /** The next group commit must sync this log. */
   isDue = false
@@ -143,8 +148,8 @@ export class LogCore {
     return run
   }
 
-  /** The synchronous part of an append. `coordinatorEpoch` of an end-transaction marker, else -1. */
-  add(batch: TailBatch, header: BatchHeader, coordinatorEpoch: number, nowMs: number): void {
+  /** The synchronous part of an append; with the marker that a control batch holds. */
+  add(batch: TailBatch, header: BatchHeader, marker: EndTransactionMarker | null, nowMs: number): void {
     const sizeBytes = batch.bytes.length
     if (this.#mustRoll(header, sizeBytes, nowMs)) this.roll(header.baseOffset)
     if (this.segmentBytes === 0) this.#beginSegment(header, nowMs)
@@ -163,10 +168,20 @@ export class LogCore {
       this.maxTimestampOffset = header.baseOffset
     }
     if (header.leaderEpoch >= 0) this.epochs.assign(header.leaderEpoch, header.baseOffset)
-    if (header.producerId >= 0) this.producers.apply(header, coordinatorEpoch)
+    if (header.producerId >= 0) this.#applyToProducers(header, marker)
     if (this.unsyncedRecords === 0) this.firstUnsyncedMs = nowMs
     this.unsyncedRecords += header.recordCount
     if (this.unsyncedRecords >= this.config.flushMessages && this.config.flushMessages > 0) this.isDue = true
+  }
+
+  #applyToProducers(header: BatchHeader, marker: EndTransactionMarker | null): void {
+    const ended = this.producers.apply(header, marker)
+    if (ended === null || marker?.result !== 'abort') return
+    const firstOpen = this.producers.firstOpenOffset
+    const aborted = { ...ended, lastStableOffset: firstOpen < 0 ? ended.lastOffset + 1 : firstOpen }
+    this.aborted.add(aborted)
+    this.pendingAborted ??= []
+    this.pendingAborted.push(aborted)
   }
 
   #beginSegment(header: BatchHeader, nowMs: number): void {

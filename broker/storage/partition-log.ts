@@ -5,6 +5,7 @@ import type { Uuid } from '../base/uuid.ts'
 import type { LogConfig } from '../config/topic-config.ts'
 import type { BatchHeader } from '../records/batch.ts'
 import { readEndTransactionMarker } from '../records/control.ts'
+import { storedAborted, type AbortedTransaction } from './aborted-transactions.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import type { LogCore } from './log-core.ts'
 import type { LogParts } from './log-parts.ts'
@@ -125,7 +126,7 @@ export class PartitionLog {
       leaderEpoch: header.leaderEpoch,
     }
     const marker = header.isControl ? readEndTransactionMarker(batch) : null
-    core.add(tailBatch, header, marker?.coordinatorEpoch ?? -1, this.#parts.clock.now())
+    core.add(tailBatch, header, marker, this.#parts.clock.now())
     this.#parts.cache.add(core.tail, tailBatch)
     return this.#parts.writer.append(core, tailBatch)
   }
@@ -157,6 +158,17 @@ export class PartitionLog {
       if (offset < core.logStartOffset || offset > core.endOffset) return 'offset-out-of-range'
       throw this.#noted(error)
     }
+  }
+
+  /**
+   * The aborted transactions with a record in [from, to); `to` is at most the last stable offset. A plain value when memory has them, a promise
+   * when the store is asked. Rejects with StorageError.
+   */
+  abortedTransactions(
+    from: number,
+    to: number,
+  ): readonly AbortedTransaction[] | Promise<readonly AbortedTransaction[]> {
+    return this.#core.aborted.recent(from, to) ?? storedAborted(this.#parts.store, this.#core.keys, from, to)
   }
 
   /** The first record with a timestamp at or above `timestamp`. */

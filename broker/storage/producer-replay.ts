@@ -54,5 +54,5 @@ export async function replayProducers(
 export function applyBatch(producers: ProducerState, bytes: Buffer, at: number): void {
   const header = readHeader(bytes, at)
   const marker = header.isControl ? readEndTransactionMarker(bytes.subarray(at, at + header.sizeBytes)) : null
-  producers.apply(header, marker?.coordinatorEpoch ?? -1)
+  producers.apply(header, marker)
 }

@@ -1,10 +1,11 @@
-// What a partition remembers of idempotent and transactional producers: epoch, the last five batches of each, open transactions.
-// Pure; the partition log feeds it and persists it. Semantics of Kafka's ProducerStateManager and ProducerAppendInfo (KIP-98, KIP-890);
-// unlike Kafka's snapshots, ours keep all five batches. Not here yet: completed transactions that the high watermark has not passed.
+// What a partition remembers of idempotent and transactional producers: epoch, the last five batches of each, open transactions,
+// and transactions that have ended, but whose end consumers cannot see yet. Pure; the partition log feeds it and persists it. Semantics of
+// Kafka's ProducerStateManager and ProducerAppendInfo (KIP-98, KIP-890); unlike Kafka's snapshots, ours keep all five batches and the
+// ended transactions. The bytes are producer-snapshot.ts.
 import { ErrorCode } from '../protocol/errors.ts'
 import type { BatchHeader } from '../records/batch.ts'
-import { readI64, readU64, writeI64, writeU64 } from './log-state.ts'
-import { StorageError } from './storage-error.ts'
+import type { EndTransactionMarker } from '../records/control.ts'
+import { decodeProducers, encodeProducers } from './producer-snapshot.ts'
 
 /** One remembered batch: offsets and sequences inclusive, timestamp in ms. */
 export type ProducerBatch = {
@@ -33,6 +34,22 @@ export type ProducerVerdict =
   | { readonly kind: 'duplicate'; readonly baseOffset: number; readonly lastOffset: number; readonly timestamp: number }
   | { readonly kind: 'error'; readonly errorCode: ErrorCode; readonly message: string }
 
+/** A transaction with batches and the marker that ended it; `lastOffset` is the marker's. */
+export type EndedTransaction = {
+  readonly producerId: number
+  readonly firstOffset: number
+  readonly lastOffset: number
+}
+
+/** An end-transaction marker that somebody wants to write. */
+export type MarkerInit = {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly coordinatorEpoch: number
+  /** 2 and above: the epoch of a marker is above that of the batches (KIP-890). */
+  readonly transactionVersion: number
+}
+
 const OK: ProducerVerdict = { kind: 'ok' }
 const MAX_SEQUENCE = 2 ** 31 - 1
 const REMEMBERED_BATCHES = 5
@@ -41,15 +58,17 @@ export class ProducerState {
   readonly #entries = new Map<number, ProducerEntry>()
   // Producer id -> first offset of its open transaction. Transactions open in the order of their offsets, so the first is the oldest.
   readonly #open = new Map<number, number>()
+  // In the order of their markers: transactions whose marker was not below the high watermark when that last moved.
+  #ended: EndedTransaction[] = []
+  #firstEndedOffset = Infinity
 
-  /** May a batch with this header be appended? Changes nothing; 'ok' for batches without a producer id. Offsets in the header do not matter. */
+  /** May a client's batch with this header be appended? Changes nothing; 'ok' for batches without a producer id. Offsets in the header do not matter. */
   check(header: BatchHeader): ProducerVerdict {
     if (header.producerId < 0) return OK
     const entry = this.#entries.get(header.producerId)
     // Nothing known (a new producer, or all its records are gone): any sequence goes, as in Kafka since 2.5 (KIP-360).
     if (entry === undefined) return OK
     if (header.producerEpoch < entry.producerEpoch) return staleEpoch(header, entry)
-    if (header.isControl) return OK
     if (header.producerEpoch === entry.producerEpoch) {
       const duplicate = findDuplicate(entry, header)
       if (duplicate !== null) return duplicate
@@ -57,24 +76,28 @@ export class ProducerState {
     return checkSequence(header, entry) ?? checkTransaction(header, entry) ?? OK
   }
 
-  /** The batch was appended, or read back during recovery: header with its final offsets. `coordinatorEpoch` of an end-transaction marker. */
-  apply(header: BatchHeader, coordinatorEpoch = -1): void {
-    if (header.producerId < 0) return
-    let entry = this.#entries.get(header.producerId)
-    if (entry === undefined) {
-      entry = newEntry(header.producerId, header.producerEpoch)
-      this.#entries.set(header.producerId, entry)
-    } else if (entry.producerEpoch !== header.producerEpoch) {
-      entry.producerEpoch = header.producerEpoch
-      entry.batches.length = 0
-    }
+  /** May this marker be appended? Changes nothing; 'ok' also for a producer that nothing is known of, as in Kafka. */
+  checkMarker(init: MarkerInit): ProducerVerdict {
+    const entry = this.#entries.get(init.producerId)
+    if (entry === undefined) return OK
+    return staleMarker(init, entry) ?? staleCoordinator(init, entry) ?? OK
+  }
+
+  /** Whether the producer has an open transaction here with exactly this epoch. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    const entry = this.#entries.get(producerId)
+    return entry !== undefined && entry.currentTransactionStartOffset >= 0 && entry.producerEpoch === producerEpoch
+  }
+
+  /**
+   * The batch was appended, or read back during recovery: header with its final offsets, and the marker that a control batch holds (null:
+   * compaction took it out, which changes nothing). Returns the transaction that it ended, if that had batches.
+   */
+  apply(header: BatchHeader, marker: EndTransactionMarker | null = null): EndedTransaction | null {
+    if (header.producerId < 0 || (header.isControl && marker === null)) return null
+    const entry = this.#entryFor(header)
     entry.lastTimestamp = header.maxTimestamp
-    if (header.isControl) {
-      entry.coordinatorEpoch = Math.max(entry.coordinatorEpoch, coordinatorEpoch)
-      entry.currentTransactionStartOffset = -1
-      this.#open.delete(header.producerId)
-      return
-    }
+    if (marker !== null) return this.#end(entry, header.baseOffset, marker)
     if (entry.batches.length === REMEMBERED_BATCHES) entry.batches.shift()
     entry.batches.push({
       baseSequence: header.baseSequence,
@@ -87,6 +110,31 @@ export class ProducerState {
       entry.currentTransactionStartOffset = header.baseOffset
       this.#open.set(header.producerId, header.baseOffset)
     }
+    return null
+  }
+
+  #entryFor({ producerId, producerEpoch }: BatchHeader): ProducerEntry {
+    let entry = this.#entries.get(producerId)
+    if (entry === undefined) {
+      entry = newEntry(producerId, producerEpoch)
+      this.#entries.set(producerId, entry)
+    } else if (entry.producerEpoch !== producerEpoch) {
+      entry.producerEpoch = producerEpoch
+      entry.batches.length = 0
+    }
+    return entry
+  }
+
+  #end(entry: ProducerEntry, lastOffset: number, marker: EndTransactionMarker): EndedTransaction | null {
+    const { producerId, currentTransactionStartOffset: firstOffset } = entry
+    entry.coordinatorEpoch = Math.max(entry.coordinatorEpoch, marker.coordinatorEpoch)
+    if (firstOffset < 0) return null
+    entry.currentTransactionStartOffset = -1
+    this.#open.delete(producerId)
+    const ended = { producerId, firstOffset, lastOffset }
+    this.#ended.push(ended)
+    this.#firstEndedOffset = Math.min(this.#firstEndedOffset, firstOffset)
+    return ended
   }
 
   entries(): Iterable<ProducerEntry> {
@@ -102,9 +150,34 @@ export class ProducerState {
   }
 
   /** The first offset of the oldest open transaction, -1 when none is open. */
-  get firstOpenTransactionOffset(): number {
+  get firstOpenOffset(): number {
+    if (this.#open.size === 0) return -1
     for (const offset of this.#open.values()) return offset
     return -1
+  }
+
+  /**
+   * The first offset of the oldest transaction that is open, or whose marker is not replicated everywhere yet: what it decided may still
+   * be lost with it (ProducerStateManager.firstUnstableOffset). -1 when there is none.
+   */
+  get firstUnstableOffset(): number {
+    const firstOpen = this.firstOpenOffset
+    if (this.#ended.length === 0) return firstOpen
+    return firstOpen < 0 ? this.#firstEndedOffset : Math.min(firstOpen, this.#firstEndedOffset)
+  }
+
+  /** The high watermark, or the log start, is `offset`: ends of transactions below it are final. */
+  settleBelow(offset: number): void {
+    let count = 0
+    while (count < this.#ended.length && this.#ended[count]!.lastOffset < offset) count++
+    if (count === 0) return
+    this.#setEnded(this.#ended.slice(count))
+  }
+
+  #setEnded(ended: EndedTransaction[]): void {
+    this.#ended = ended
+    this.#firstEndedOffset = Infinity
+    for (const { firstOffset } of ended) this.#firstEndedOffset = Math.min(this.#firstEndedOffset, firstOffset)
   }
 
   /** Forgets producers without an open transaction whose newest batch is `expirationMs` old or older. Returns how many went. */
@@ -121,47 +194,28 @@ export class ProducerState {
   clear(): void {
     this.#entries.clear()
     this.#open.clear()
+    this.#setEnded([])
   }
 
-  /**
-   * Everything as bytes:
-   *    0 version u8 (1) | 1 producers u32 | then each:
-   *    0 producerId int64 | 8 epoch int16 | 10 coordinatorEpoch int32 | 14 lastTimestamp int64 | 22 transaction start int64 | 30 batches u8 | then each:
-   *    0 baseSequence int32 | 4 lastSequence int32 | 8 baseOffset u64 | 16 lastOffset u64 | 24 timestamp int64
-   */
+  /** Everything as bytes. */
   encode(): Buffer {
-    let size = HEADER_SIZE
-    for (const entry of this.#entries.values()) size += ENTRY_SIZE + entry.batches.length * BATCH_SIZE
-    const value = Buffer.allocUnsafe(size)
-    value[0] = VERSION
-    value.writeUInt32BE(this.#entries.size, 1)
-    let at = HEADER_SIZE
-    for (const entry of this.#entries.values()) at = encodeEntry(value, at, entry)
-    return value
+    return encodeProducers(this.#entries, this.#ended)
   }
 
   /** Replaces everything by what `encode` made. Throws StorageError for a version that this broker does not know. */
   load(value: Buffer): void {
-    if (value[0] !== VERSION)
-      throw new StorageError(`producer state of version ${value[0]} was written by a newer broker`)
+    const { entries, ended } = decodeProducers(value)
     this.clear()
     const open: ProducerEntry[] = []
-    let at = HEADER_SIZE
-    for (let left = value.readUInt32BE(1); left > 0; left--) {
-      const entry = decodeEntry(value, at)
-      at += ENTRY_SIZE + entry.batches.length * BATCH_SIZE
+    for (const entry of entries) {
       this.#entries.set(entry.producerId, entry)
       if (entry.currentTransactionStartOffset >= 0) open.push(entry)
     }
     open.sort((a, b) => a.currentTransactionStartOffset - b.currentTransactionStartOffset)
     for (const entry of open) this.#open.set(entry.producerId, entry.currentTransactionStartOffset)
+    this.#setEnded(ended)
   }
 }
-
-const VERSION = 1
-const HEADER_SIZE = 5
-const ENTRY_SIZE = 31
-const BATCH_SIZE = 32
 
 /** What `encode` makes of no producers. */
 export const NO_PRODUCERS: Buffer = new ProducerState().encode()
@@ -224,42 +278,31 @@ function checkTransaction(header: BatchHeader, entry: ProducerEntry): ProducerVe
   }
 }
 
-function encodeEntry(value: Buffer, at: number, entry: ProducerEntry): number {
-  writeI64(value, at, entry.producerId)
-  value.writeInt16BE(entry.producerEpoch, at + 8)
-  value.writeInt32BE(entry.coordinatorEpoch, at + 10)
-  writeI64(value, at + 14, entry.lastTimestamp)
-  writeI64(value, at + 22, entry.currentTransactionStartOffset)
-  value[at + 30] = entry.batches.length
-  at += ENTRY_SIZE
-  for (const batch of entry.batches) {
-    value.writeInt32BE(batch.baseSequence, at)
-    value.writeInt32BE(batch.lastSequence, at + 4)
-    writeU64(value, at + 8, batch.baseOffset)
-    writeU64(value, at + 16, batch.lastOffset)
-    writeI64(value, at + 24, batch.timestamp)
-    at += BATCH_SIZE
-  }
-  return at
-}
-
-function decodeEntry(value: Buffer, at: number): ProducerEntry {
-  const batches: ProducerBatch[] = []
-  for (let next = at + ENTRY_SIZE, left = value[at + 30]!; left > 0; left--, next += BATCH_SIZE) {
-    batches.push({
-      baseSequence: value.readInt32BE(next),
-      lastSequence: value.readInt32BE(next + 4),
-      baseOffset: readU64(value, next + 8),
-      lastOffset: readU64(value, next + 16),
-      timestamp: readI64(value, next + 24),
-    })
+/**
+ * ProducerAppendInfo.checkProducerEpoch (KIP-890, KIP-1228). With transaction.version 2 the coordinator raises the epoch before it writes a
+ * marker, so one that is not above the batches' is late: it would end the transaction that came after its own. The same marker once
+ * more, when nothing is open, is a retry and harmless.
+ */
+function staleMarker(init: MarkerInit, entry: ProducerEntry): ProducerVerdict | null {
+  const { producerId, producerEpoch, transactionVersion } = init
+  if (producerEpoch > entry.producerEpoch) return null
+  if (producerEpoch === entry.producerEpoch) {
+    if (transactionVersion < 2 || entry.currentTransactionStartOffset < 0) return null
   }
   return {
-    producerId: readI64(value, at),
-    producerEpoch: value.readInt16BE(at + 8),
-    batches,
-    lastTimestamp: readI64(value, at + 14),
-    coordinatorEpoch: value.readInt32BE(at + 10),
-    currentTransactionStartOffset: readI64(value, at + 22),
+    kind: 'error',
+    errorCode: ErrorCode.INVALID_PRODUCER_EPOCH,
+    message:
+      `A marker of producer ${producerId} has epoch ${producerEpoch} (transaction version ${transactionVersion}); ` +
+      `the last seen epoch is ${entry.producerEpoch}`,
+  }
+}
+
+function staleCoordinator({ producerId, coordinatorEpoch }: MarkerInit, entry: ProducerEntry): ProducerVerdict | null {
+  if (coordinatorEpoch >= entry.coordinatorEpoch) return null
+  return {
+    kind: 'error',
+    errorCode: ErrorCode.TRANSACTION_COORDINATOR_FENCED,
+    message: `Invalid coordinator epoch for producer ${producerId}: ${coordinatorEpoch} (zombie), ${entry.coordinatorEpoch} (current)`,
   }
 }

@@ -90,6 +90,7 @@ function setEnd(core: LogCore, endOffset: number): void {
   core.flushedOffset = endOffset
   core.syncedOffset = endOffset
   core.tail.committedOffset = endOffset
+  core.aborted.begin(endOffset)
 }
 
 /** A log whose end was found. */
@@ -326,8 +327,8 @@ async function endActive(
 function putCut(core: LogCore, batch: StoreBatch, walk: Walk, sealed: Sealed | null): void {
   const { keys } = core
   if (walk.cutFrom >= 0) {
-    const { gte, lt } = keys.extents(walk.cutFrom, MAX_OFFSET)
-    batch.deleteRange(gte, lt)
+    for (const { gte, lt } of [keys.extents(walk.cutFrom, MAX_OFFSET), keys.abortedBetween(core.endOffset, MAX_OFFSET)])
+      batch.deleteRange(gte, lt)
   }
   if (walk.remainder === null || (sealed !== null && walk.remainder.extent.place === ACTIVE)) return
   const { extent, bytes } = walk.remainder

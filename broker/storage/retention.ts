@@ -95,6 +95,9 @@ async function forgetBelow(core: LogCore, parts: LogParts, offset: number): Prom
       if (core.isRemoved) return false
       core.reshaping++
       for (const segment of gone) removeSegment(core, batch, segment)
+      // A transaction is gone with its marker, which is its last record.
+      const aborted = core.keys.abortedBetween(0, offset)
+      batch.deleteRange(aborted.gte, aborted.lt)
       isEmptied = offset === core.endOffset && core.hotBytes > 0
       if (isEmptied) {
         const { gte, lt } = core.keys.extents(core.activeBase, MAX_OFFSET)
@@ -116,6 +119,8 @@ async function forgetBelow(core: LogCore, parts: LogParts, offset: number): Prom
       core.segments = core.segments.filter(segment => !gone.includes(segment))
       for (const segment of gone) core.sealedBytes -= segment.sizeBytes
       core.epochs.truncateFromStart(offset)
+      core.aborted.forgetBelow(offset)
+      core.producers.settleBelow(offset)
       if (isEmptied) showEmpty(core, offset)
       core.reshaping--
       core.shapeVersion++

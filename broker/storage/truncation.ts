@@ -208,6 +208,8 @@ async function applyCut(core: LogCore, parts: LogParts, cut: Cut): Promise<void>
       }
       const snapshots = keys.producersBetween(cut.endOffset + 1, MAX_OFFSET)
       batch.deleteRange(snapshots.gte, snapshots.lt)
+      const aborted = keys.abortedBetween(cut.endOffset, MAX_OFFSET)
+      batch.deleteRange(aborted.gte, aborted.lt)
       if (!cut.keepsActive) batch.put(keys.producersAt(cut.endOffset), producers)
       batch.put(keys.producers(), producers)
       core.isStoredClean = false
@@ -245,6 +247,7 @@ function show(core: LogCore, parts: LogParts, cut: Cut, hot: HotPart, producers:
   core.unsyncedRecords = 0
   core.epochs.truncateFromEnd(cut.endOffset)
   core.producers.load(producers)
+  core.aborted.truncateFrom(cut.endOffset)
   parts.cache.truncate(core.tail, cut.endOffset)
   core.reshaping--
   core.shapeVersion++

@@ -2,7 +2,9 @@
 // PartitionLog and LogDirectory; what the real ones do with bytes is tested in test/broker/storage.
 import type { Uuid } from '../../../broker/base/uuid.ts'
 import type { BatchHeader } from '../../../broker/records/batch.ts'
+import { readEndTransactionMarker } from '../../../broker/records/control.ts'
 import { readRecords } from '../../../broker/records/record.ts'
+import type { AbortedTransaction } from '../../../broker/storage/aborted-transactions.ts'
 import { LeaderEpochs } from '../../../broker/storage/leader-epochs.ts'
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import type {
@@ -41,6 +43,7 @@ export class MemoryLog {
   reads = 0
   #batches: Stored[] = []
   #pending: Pending[] = []
+  readonly #aborted: AbortedTransaction[] = []
   readonly #listeners: (() => void)[] = []
 
   constructor(topicId: Uuid, partition: number, topicName: string) {
@@ -73,7 +76,9 @@ export class MemoryLog {
     this.#batches.push({ batch: Buffer.from(batch), header: { ...header } })
     this.endOffset = header.lastOffset + 1
     this.leaderEpochs.assign(header.leaderEpoch, header.baseOffset)
-    this.producers.apply(header)
+    const marker = header.isControl ? readEndTransactionMarker(batch) : null
+    const ended = this.producers.apply(header, marker)
+    if (ended !== null && marker?.result === 'abort') this.#aborted.push({ ...ended, lastStableOffset: -1 })
     return new Promise((resolve, reject) => {
       this.#pending.push({ endOffset: this.endOffset, resolve, reject })
       if (!this.isHeld) queueMicrotask(() => this.flushAll())
@@ -122,6 +127,11 @@ export class MemoryLog {
       room -= batch.length
     }
     return found
+  }
+
+  abortedTransactions(from: number, to: number): AbortedTransaction[] | Promise<AbortedTransaction[]> {
+    const found = this.#aborted.filter(({ firstOffset, lastOffset }) => lastOffset >= from && firstOffset < to)
+    return this.readsAreSlow ? Promise.resolve(found) : found
   }
 
   async offsetForTimestamp(timestamp: number): Promise<OffsetAndTimestamp | null> {

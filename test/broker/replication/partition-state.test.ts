@@ -53,8 +53,12 @@ test('a partition cannot need more in-sync replicas than it has replicas', () =>
   equal(hasEnoughReplicas(state({ isr: [1], minInsyncReplicas: 2 })), false)
 })
 
-test('the last stable offset is the first offset of the oldest open transaction below the high watermark', () => {
-  equal(lastStableOffset(10, -1), 10)
-  equal(lastStableOffset(10, 4), 4)
-  equal(lastStableOffset(10, 12), 10)
+test('the last stable offset is the first offset of the oldest unstable transaction below the high watermark', () => {
+  equal(lastStableOffset(10, -1, 0), 10)
+  equal(lastStableOffset(10, 4, 0), 4)
+  equal(lastStableOffset(10, 12, 0), 10)
+})
+
+test('the last stable offset is not below the log start, when the beginning of a transaction was deleted', () => {
+  equal(lastStableOffset(10, 4, 7), 7)
 })

@@ -2,10 +2,12 @@
 // with the log that came back.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { baseOffset, lastOffset, leaderEpoch, readHeader } from '../../../broker/records/batch.ts'
+import { readEndTransactionMarker } from '../../../broker/records/control.ts'
 import { LeaderEpochs } from '../../../broker/storage/leader-epochs.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { ProducerState, type ProducerEntry } from '../../../broker/storage/producer-state.ts'
 import { readAll } from './log-fixture.ts'
+import { checkTransactions } from './transaction-model.ts'
 
 /** What a partition may hold. */
 export type Ledger = {
@@ -89,6 +91,7 @@ export async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void>
   if (last !== undefined && log.endOffset !== log.logStartOffset) equal(log.endOffset, lastOffset(last, 0) + 1)
   checkEpochs(log, expected)
   checkProducers(log, expected)
+  await checkTransactions(log, expected)
   ledger.batches = expected
   ledger.ceiling = Infinity
   promise(ledger, log.syncedOffset)
@@ -114,9 +117,8 @@ function checkEpochs(log: PartitionLog, batches: readonly Buffer[]): void {
 
 function checkProducers(log: PartitionLog, batches: readonly Buffer[]): void {
   const producers = new ProducerState()
-  for (const batch of batches) producers.apply(readHeader(batch))
+  for (const batch of batches) producers.apply(readHeader(batch), readEndTransactionMarker(batch))
   deepEqual(sorted(log.producers), sorted(producers), `partition ${log.partition}: producers`)
-  equal(log.producers.firstOpenTransactionOffset, producers.firstOpenTransactionOffset)
 }
 
 function sorted(producers: ProducerState): ProducerEntry[] {

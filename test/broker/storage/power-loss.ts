@@ -4,11 +4,12 @@
 //
 // - a prefix of what was appended, byte for byte, and no offset twice
 // - with everything that was acknowledged under a strict flush policy, or that `syncedOffset` claimed
-// - with the log start, the leader epochs and the producers that belong to exactly these batches
+// - with the log start, the leader epochs, the producers and the aborted transactions that belong to exactly these batches
 // - and it goes on: more appends, a clean stop, another start.
 import { equal, ok } from 'node:assert/strict'
 import type { LogConfig } from '../../../broker/config/topic-config.ts'
 import { baseOffset } from '../../../broker/records/batch.ts'
+import { buildEndTransactionMarker } from '../../../broker/records/control.ts'
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import type { Store } from '../../../broker/storage/store.ts'
@@ -140,17 +141,36 @@ class World {
   append(log: PartitionLog, ledger: Ledger, sizeBytes: number): Promise<void> {
     const seed = this.#seed++
     const producerId = seed % 3 === 0 ? -1 : 10 + (seed % 4)
-    const transactional = producerId === 13
+    const producerEpoch = producerId < 0 ? -1 : Math.floor(seed / 40)
+    // Producers 12 and 13 end every third of their transactions' batches with a marker.
+    const isTransactional = producerId >= 12
+    if (isTransactional && this.#pick(3) === 0)
+      return this.#appendTo(log, ledger, this.#marker(producerId, producerEpoch))
     const batch = batchOf(sizeBytes, seed, {
       producerId,
-      producerEpoch: producerId < 0 ? -1 : Math.floor(seed / 40),
+      producerEpoch,
       baseSequence: producerId < 0 ? -1 : seed,
-      isTransactional: transactional,
+      isTransactional,
       records: Array.from({ length: 1 + (seed % 3) }, () => ({
         timestamp: 1000 + seed,
         value: Buffer.alloc(sizeBytes, seed),
       })),
     })
+    return this.#appendTo(log, ledger, batch)
+  }
+
+  #marker(producerId: number, producerEpoch: number): Buffer {
+    const result = this.#pick(3) === 0 ? 'commit' : 'abort'
+    return buildEndTransactionMarker({
+      result,
+      coordinatorEpoch: 1,
+      producerId,
+      producerEpoch,
+      timestamp: 1000 + this.#seed,
+    })
+  }
+
+  #appendTo(log: PartitionLog, ledger: Ledger, batch: Buffer): Promise<void> {
     const stored = append(log, batch, ledger.epoch)
     ledger.batches.push(batch)
     const endOffset = log.endOffset

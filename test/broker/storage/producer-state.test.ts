@@ -1,8 +1,8 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, throws } from 'node:assert/strict'
 import { test } from 'vitest'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { readHeader, type BatchHeader } from '../../../broker/records/batch.ts'
-import { ProducerState, type ProducerVerdict } from '../../../broker/storage/producer-state.ts'
+import { ProducerState, type MarkerInit, type ProducerVerdict } from '../../../broker/storage/producer-state.ts'
 import { batchOf } from './log-fixture.ts'
 
 const template = readHeader(batchOf(1, 1))
@@ -23,6 +23,17 @@ function header(
     lastSequence: (sequence + count - 1) & 0x7fff_ffff,
     ...rest,
   }
+}
+
+const COMMIT = { result: 'commit', coordinatorEpoch: 33 } as const
+
+/** The header of a control batch at `offset`. */
+function marker(offset: number, fields: Partial<BatchHeader> = {}): BatchHeader {
+  return header(-1, { offset, isTransactional: true, isControl: true, ...fields })
+}
+
+function end(producerEpoch: number, fields: Partial<MarkerInit> = {}): MarkerInit {
+  return { producerId: 7, producerEpoch, coordinatorEpoch: 0, transactionVersion: 0, ...fields }
 }
 
 function errorOf(verdict: ProducerVerdict): ErrorCode | string {
@@ -96,9 +107,9 @@ test('a transaction is open from its first batch to its marker', () => {
   const producers = new ProducerState()
   producers.apply(header(0, { isTransactional: true, offset: 4 }))
   producers.apply(header(0, { producerId: 8, isTransactional: true, offset: 9 }))
-  equal(producers.firstOpenTransactionOffset, 4)
-  producers.apply(header(-1, { isTransactional: true, isControl: true, offset: 12 }), 33)
-  equal(producers.firstOpenTransactionOffset, 9)
+  equal(producers.firstOpenOffset, 4)
+  deepEqual(producers.apply(marker(12), COMMIT), { producerId: 7, firstOffset: 4, lastOffset: 12 })
+  equal(producers.firstOpenOffset, 9)
   equal(producers.get(7)!.coordinatorEpoch, 33)
   equal(producers.get(7)!.currentTransactionStartOffset, -1)
 })
@@ -111,7 +122,7 @@ test('inside a transaction a batch that is not transactional is refused', () => 
 
 test('a marker with a higher epoch fences the producer and makes it begin with sequence 0', () => {
   const producers = producersWith(0, 1)
-  producers.apply(header(-1, { producerEpoch: 1, isControl: true, isTransactional: true }))
+  producers.apply(marker(2, { producerEpoch: 1 }), COMMIT)
   equal(errorOf(producers.check(header(2))), ErrorCode.INVALID_PRODUCER_EPOCH)
   equal(errorOf(producers.check(header(2, { producerEpoch: 1 }))), ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER)
   equal(producers.check(header(0, { producerEpoch: 1 })).kind, 'ok')
@@ -133,9 +144,104 @@ test('what is encoded and loaded again is the same', () => {
   const producers = producersWith(2 ** 31 - 1, 0, 1)
   producers.apply(header(0, { producerId: 2 ** 50, producerEpoch: 9, isTransactional: true, offset: 2 ** 45 }))
   producers.apply(header(0, { producerId: 4, isTransactional: true, offset: 2 ** 44 }))
-  producers.apply(header(-1, { producerId: 5, isControl: true, isTransactional: true }), 3)
+  producers.apply(marker(5, { producerId: 5 }), COMMIT)
+  producers.apply(header(0, { producerId: 6, isTransactional: true, offset: 70 }))
+  producers.apply(marker(80, { producerId: 6 }), COMMIT)
   const copy = new ProducerState()
   copy.load(producers.encode())
   deepEqual([...copy.entries()], [...producers.entries()])
-  equal(copy.firstOpenTransactionOffset, 2 ** 44)
+  equal(copy.firstOpenOffset, 2 ** 44)
+  equal(copy.firstUnstableOffset, 70)
+  copy.settleBelow(81)
+  equal(copy.firstUnstableOffset, 2 ** 44)
+})
+
+test('producers that an earlier version wrote down are read', () => {
+  const value = producersWith(0, 1).encode()
+  const old = Buffer.from(value.subarray(0, value.length - 4))
+  old[0] = 1
+  const copy = new ProducerState()
+  copy.load(old)
+  deepEqual([...copy.entries()], [...producersWith(0, 1).entries()])
+  old[0] = 3
+  throws(() => copy.load(old), /newer broker/)
+})
+
+test('a transaction that has ended is unstable until the high watermark has passed its marker', () => {
+  const producers = new ProducerState()
+  equal(producers.firstUnstableOffset, -1)
+  producers.apply(header(0, { isTransactional: true, offset: 4 }))
+  producers.apply(header(0, { producerId: 8, isTransactional: true, offset: 6 }))
+  producers.apply(marker(9, { producerId: 8 }), COMMIT)
+  producers.apply(marker(12), COMMIT)
+  equal(producers.firstOpenOffset, -1)
+  equal(producers.firstUnstableOffset, 4)
+  producers.settleBelow(12)
+  equal(producers.firstUnstableOffset, 4)
+  producers.settleBelow(13)
+  equal(producers.firstUnstableOffset, -1)
+})
+
+test('a marker without a transaction changes the epoch and nothing else', () => {
+  const producers = producersWith(0)
+  equal(producers.apply(marker(1, { producerEpoch: 2 }), COMMIT), null)
+  equal(producers.firstUnstableOffset, -1)
+  equal(producers.get(7)!.producerEpoch, 2)
+})
+
+test('a control batch whose marker was compacted away changes nothing', () => {
+  const producers = new ProducerState()
+  producers.apply(header(0, { isTransactional: true, offset: 4 }))
+  equal(producers.apply(marker(5, { producerEpoch: 3 }), null), null)
+  deepEqual([producers.firstOpenOffset, producers.get(7)!.producerEpoch], [4, 0])
+})
+
+test('a transaction is ongoing for the epoch that began it only', () => {
+  const producers = new ProducerState()
+  equal(producers.hasOpenTransaction(7, 0), false)
+  producers.apply(header(0, { isTransactional: true, offset: 4 }))
+  deepEqual([producers.hasOpenTransaction(7, 0), producers.hasOpenTransaction(7, 1)], [true, false])
+  producers.apply(marker(5), COMMIT)
+  equal(producers.hasOpenTransaction(7, 0), false)
+})
+
+test('a marker of an older epoch is refused, whatever the transaction version', () => {
+  const producers = new ProducerState()
+  producers.apply(header(0, { producerEpoch: 5, isTransactional: true }))
+  for (const transactionVersion of [0, 1, 2]) {
+    equal(errorOf(producers.checkMarker(end(4, { transactionVersion }))), ErrorCode.INVALID_PRODUCER_EPOCH)
+  }
+})
+
+test('with transaction version 2 a marker is above the epoch of the batches, before it may be the same', () => {
+  const producers = new ProducerState()
+  producers.apply(header(0, { producerEpoch: 5, isTransactional: true }))
+  equal(producers.checkMarker(end(5, { transactionVersion: 0 })).kind, 'ok')
+  equal(producers.checkMarker(end(6, { transactionVersion: 2 })).kind, 'ok')
+  equal(errorOf(producers.checkMarker(end(5, { transactionVersion: 2 }))), ErrorCode.INVALID_PRODUCER_EPOCH)
+})
+
+test('the same marker once more is accepted while no transaction is open', () => {
+  const producers = new ProducerState()
+  producers.apply(header(0, { producerEpoch: 5, isTransactional: true }))
+  producers.apply(marker(1, { producerEpoch: 6 }), COMMIT)
+  equal(producers.checkMarker(end(6, { transactionVersion: 2, coordinatorEpoch: 33 })).kind, 'ok')
+  producers.apply(header(0, { producerEpoch: 6, isTransactional: true, offset: 2 }))
+  equal(
+    errorOf(producers.checkMarker(end(6, { transactionVersion: 2, coordinatorEpoch: 33 }))),
+    ErrorCode.INVALID_PRODUCER_EPOCH,
+  )
+})
+
+test('a coordinator that was replaced writes no marker any more', () => {
+  const producers = new ProducerState()
+  producers.apply(header(0, { isTransactional: true }))
+  producers.apply(marker(1), { result: 'abort', coordinatorEpoch: 9 })
+  const stale = producers.checkMarker(end(0, { coordinatorEpoch: 8 }))
+  equal(errorOf(stale), ErrorCode.TRANSACTION_COORDINATOR_FENCED)
+  equal(producers.checkMarker(end(0, { coordinatorEpoch: 9 })).kind, 'ok')
+})
+
+test('a producer that nothing is known of may be sent a marker', () => {
+  equal(new ProducerState().checkMarker(end(3)).kind, 'ok')
 })
