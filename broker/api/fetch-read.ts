@@ -2,8 +2,10 @@
 // whether that is an answer or the request waits and looks again. Semantics of Kafka's ReplicaManager.readFromLog and Partition.fetchRecords.
 import { topicById, type MetadataImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
+import { lastOffset, sizeOf as batchSize } from '../records/batch.ts'
 import type { Leader } from '../replication/leader.ts'
 import type { Replicas } from '../replication/replicas.ts'
+import type { AbortedTransaction } from '../storage/aborted-transactions.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
 import type { LogReadResult } from '../storage/partition-log.ts'
 import { StorageError } from '../storage/storage-error.ts'
@@ -132,32 +134,63 @@ export class FetchRead {
     const minOneBatch = this.sizeBytes === 0 && this.#inFlight.length === 0
     const read = leader.read(target.fetchOffset, endOffset, maxBytes, minOneBatch)
     if (!(read instanceof Promise)) {
-      this.#take(at, read)
+      const more = this.#take(at, read, leader)
+      if (more !== null) this.#inFlight.push(more)
       return
     }
     this.#roomBytes -= maxBytes
-    const onRead = (result: LogReadResult): void => {
+    const onRead = (result: LogReadResult): Promise<void> | null => {
       this.#roomBytes += maxBytes
-      this.#take(at, result)
+      return this.#take(at, result, leader)
     }
     const onFailure = (error: unknown): void => {
       if (!(error instanceof StorageError)) throw error
       this.#roomBytes += maxBytes
       this.#fail(at, ErrorCode.KAFKA_STORAGE_ERROR, String(error))
     }
-    this.#inFlight.push(read.then(onRead, onFailure))
+    this.#inFlight.push(read.then(onRead, onFailure).then(() => {}))
   }
 
-  #take(at: number, read: LogReadResult): void {
+  /** Null when the answer of the partition is complete. */
+  #take(at: number, read: LogReadResult, leader: Leader): Promise<void> | null {
     if (typeof read === 'string') {
       this.#fail(at, ErrorCode.OFFSET_OUT_OF_RANGE)
-      return
+      return null
     }
     const fetched = this.partitions[at]!
     fetched.records = read
     const size = sizeOf(fetched)
     this.sizeBytes += size
     this.#roomBytes -= size
+    return this.#options.isReadCommitted && size > 0 ? this.#findAborted(at, leader) : null
+  }
+
+  /** Which of the transactions in what was read were aborted: those that overlap it, as in Kafka. */
+  #findAborted(at: number, leader: Leader): Promise<void> | null {
+    const fetched = this.partitions[at]!
+    const { fetchOffset } = this.#targets[at]!
+    const found = leader.log.abortedTransactions(fetchOffset, endOf(fetched.records))
+    if (!(found instanceof Promise)) {
+      fetched.abortedTransactions = byFirstOffset(found)
+      return null
+    }
+    const giveUp = (errorCode: ErrorCode): void => {
+      const size = sizeOf(fetched)
+      this.sizeBytes -= size
+      this.#roomBytes += size
+      this.#fail(at, errorCode)
+    }
+    return found.then(
+      aborted => {
+        // What retention or DeleteRecords took meanwhile, it took with its transactions.
+        if (fetchOffset < leader.log.logStartOffset) giveUp(ErrorCode.OFFSET_OUT_OF_RANGE)
+        else fetched.abortedTransactions = byFirstOffset(aborted)
+      },
+      (error: unknown) => {
+        if (!(error instanceof StorageError)) throw error
+        giveUp(ErrorCode.KAFKA_STORAGE_ERROR)
+      },
+    )
   }
 
   #fail(at: number, errorCode: ErrorCode, cause: string | null = null): void {
@@ -193,6 +226,19 @@ export class FetchRead {
       cause: null,
     }
   }
+}
+
+/** Kafka answers them in the order of their markers and most clients sort; kafkajs does not, and gives out aborted records then. */
+function byFirstOffset(aborted: readonly AbortedTransaction[]): readonly AbortedTransaction[] {
+  return aborted.length < 2 ? aborted : [...aborted].sort((a, b) => a.firstOffset - b.firstOffset)
+}
+
+/** The offset behind the last batch. */
+function endOf(records: readonly Buffer[]): number {
+  const last = records[records.length - 1]!
+  let at = 0
+  for (let size = batchSize(last, 0); at + size < last.length; size = batchSize(last, at)) at += size
+  return lastOffset(last, at) + 1
 }
 
 export function sizeOf(fetched: FetchedPartition): number {

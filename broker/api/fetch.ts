@@ -1,6 +1,7 @@
 // Fetch (1), v4-18. Reads record batches, waiting for them if there are too few.
 // - Waits up to maxWaitMs until minBytes are below the high watermark (read_committed: the last stable offset); an error in any partition,
-//   or a diverging log, is answered at once. Wakes on the append that makes up the bytes.
+//   or a diverging log, is answered at once. Wakes on the append that makes up the bytes, or on the marker that lets them be read.
+// - read_committed (KIP-98) also answers which transactions were aborted, of those that overlap what is returned.
 // - maxBytes (at most fetch.max.bytes, and what the connection's share of memory grants) bounds the answer and partitionMaxBytes each
 //   partition; only the first batch of the first partition with data may exceed them. Batches are never cut.
 // - Sessions (KIP-227, fetch-session.ts): answers to incremental requests hold partitions with records, an error, or a new high watermark
@@ -9,10 +10,11 @@
 //   (v12) the answer says where the logs part. v16 names the right leader (KIP-951). KAFKA_STORAGE_ERROR is NOT_LEADER_OR_FOLLOWER up to v5.
 // - Over consumer_byte_rate the answer has no records, and says how long the client is throttled; a session stays as it was (quotas.ts).
 // - Gap: followers. A request with a replica id gets NOT_LEADER_OR_FOLLOWER, as from a broker that is not in the assignment; there is no
-//   preferred read replica (KIP-392), and no transaction that could be aborted.
+//   preferred read replica (KIP-392).
 import { ErrorCode } from '../protocol/errors.ts'
 import { Fetch, type FetchRequest } from '../protocol/messages/fetch.ts'
 import type { ResponseInit } from '../protocol/schema.ts'
+import type { Leader } from '../replication/leader.ts'
 import { ParkedFetch } from '../replication/waiters.ts'
 import type { Context } from './context.ts'
 import { FetchRead, sizeOf, type FetchedPartition } from './fetch-read.ts'
@@ -25,6 +27,8 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_HINTS = 16
 
 const READ_COMMITTED = 1
+/** Producer id, first offset, and the tag buffer of newer versions. */
+const ABORTED_TRANSACTION_BYTES = 17
 
 type Response = ResponseInit<typeof Fetch>
 type ResponseTopic = { topic: string; topicId: string; partitions: FetchedPartition[] }
@@ -107,20 +111,25 @@ class FetchRun {
       const leader = read.leaders[at]!
       const fetched = read.partitions[at]!
       // A read that waited for the disk may have missed an append, and nobody would wake us for it.
-      if (leader.highWatermark !== fetched.highWatermark || leader.lastStableOffset !== fetched.lastStableOffset) {
+      if (this.#hasMoved(leader, fetched)) {
         parked.wake()
         return true
       }
       const roomBytes = this.#plan.targets[at]!.maxBytes - sizeOf(fetched)
-      if (roomBytes > 0 && !parked.watch(leader.watchers, roomBytes)) return false
+      const watchers = this.#isReadCommitted ? leader.stableWatchers : leader.watchers
+      if (roomBytes > 0 && !parked.watch(watchers, roomBytes)) return false
     }
     this.#call.reserveResponse(0)
     await parked.park(clock, this.#deadlineMs - clock.monotonic(), this.#call.signal)
     return true
   }
 
+  #hasMoved(leader: Leader, { highWatermark, lastStableOffset }: FetchedPartition): boolean {
+    return this.#isReadCommitted ? leader.lastStableOffset !== lastStableOffset : leader.highWatermark !== highWatermark
+  }
+
   #answer(read: FetchRead): Response {
-    this.#call.reserveResponse(read.sizeBytes)
+    this.#call.reserveResponse(read.sizeBytes + abortedBytes(read))
     const plan = this.#plan
     if (plan.kind === 'incremental' && !this.#context.fetchSessions.isCurrent(plan)) {
       return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: plan.session.id, responses: [] }
@@ -170,6 +179,13 @@ class FetchRun {
       fetched.currentLeader = hints.add(this.#context.image(), target.topicId, target.partition)
     }
   }
+}
+
+/** What the aborted transactions take in the answer. */
+function abortedBytes({ partitions }: FetchRead): number {
+  let count = 0
+  for (const { abortedTransactions } of partitions) count += abortedTransactions?.length ?? 0
+  return count * ABORTED_TRANSACTION_BYTES
 }
 
 /** Whether an incremental answer must mention the partition. */

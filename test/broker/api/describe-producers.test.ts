@@ -4,6 +4,7 @@ import { describeProducers } from '../../../broker/api/describe-producers.ts'
 import { ErrorCode, errorMessage } from '../../../broker/protocol/errors.ts'
 import { DescribeProducers } from '../../../broker/protocol/messages/describe-producers.ts'
 import { batchOf, testBroker } from './fixture.ts'
+import { endTransaction, writeTransactional } from './transactions.ts'
 
 test('the producers that a partition remembers, with their newest sequence', async () => {
   const broker = await testBroker()
@@ -34,6 +35,20 @@ test('the producers that a partition remembers, with their newest sequence', asy
   deepEqual(busy!.activeProducers, [known(7, 3), known(9, 1)])
   deepEqual([busy!.errorCode, busy!.errorMessage], [ErrorCode.NONE, null])
   deepEqual([idle!.errorCode, idle!.activeProducers], [ErrorCode.NONE, []])
+})
+
+test('a producer tells where its open transaction began, and which coordinator ended the last one', async () => {
+  const broker = await testBroker()
+  await broker.createTopic('orders')
+  await writeTransactional(broker, 7, ['a'])
+  await endTransaction(broker, 7, true, { coordinatorEpoch: 5 })
+  await writeTransactional(broker, 7, ['b'], 1)
+  await writeTransactional(broker, 7, ['c'], 2)
+  const { topics } = await broker.ask(DescribeProducers, describeProducers, 0, {
+    topics: [{ name: 'orders', partitionIndexes: [0] }],
+  })
+  const [producer] = topics[0]!.partitions[0]!.activeProducers
+  deepEqual([producer!.coordinatorEpoch, producer!.currentTxnStartOffset, producer!.lastSequence], [5, 2, 2])
 })
 
 test('errors come for each partition, with Kafka’s text', async () => {

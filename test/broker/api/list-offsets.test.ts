@@ -5,6 +5,7 @@ import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { ListOffsets } from '../../../broker/protocol/messages/list-offsets.ts'
 import { buildBatch } from '../../../broker/records/batch.ts'
 import { registerBroker, testBroker, type TestBroker } from './fixture.ts'
+import { endTransaction, writeTransactional } from './transactions.ts'
 
 const LATEST_VERSION = 11
 const [LATEST, EARLIEST, MAX_TIMESTAMP, EARLIEST_LOCAL, LATEST_TIERED, EARLIEST_PENDING] = [-1, -2, -3, -4, -5, -6]
@@ -46,6 +47,19 @@ test('the earliest offset is the log start, the latest the high watermark', asyn
   await broker.log('orders').deleteRecordsBefore(1)
   deepEqual(await find(broker, EARLIEST), [ErrorCode.NONE, 1, -1, 0])
   deepEqual(await find(broker, LATEST, { isolationLevel: 1 }), [ErrorCode.NONE, 3, -1, 0])
+})
+
+test('to a read_committed consumer the latest offset is the last stable one, and what lies above it has no time', async () => {
+  const broker = await ordersTopic([[1], [2]])
+  await writeTransactional(broker, 7, ['a'])
+  await append(broker, [9])
+  deepEqual(await find(broker, LATEST, { isolationLevel: 1 }), [ErrorCode.NONE, 2, -1, 0])
+  deepEqual(await find(broker, LATEST), [ErrorCode.NONE, 4, -1, 0])
+  deepEqual(await find(broker, NOW + 9, { isolationLevel: 1 }), [ErrorCode.NONE, -1, -1, -1])
+  deepEqual(await find(broker, NOW + 9), [ErrorCode.NONE, 3, NOW + 9, 0])
+  await endTransaction(broker, 7, false)
+  deepEqual(await find(broker, LATEST, { isolationLevel: 1 }), [ErrorCode.NONE, 5, -1, 0])
+  deepEqual(await find(broker, NOW + 9, { isolationLevel: 1 }), [ErrorCode.NONE, 3, NOW + 9, 0])
 })
 
 test('of an empty partition both are 0', async () => {
