@@ -32,6 +32,8 @@ import { createMetrics } from './metrics.ts'
 import { ErrorCode } from './protocol/errors.ts'
 import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
+import { TransactionMarkers } from './replication/transaction-markers.ts'
+import { noTransactionGate } from './replication/transactions.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
 import { connectionLimits, Connections } from './server/listener.ts'
@@ -120,16 +122,10 @@ async function build(
   })
   onStop(controller.subscribe(replicas.apply))
   await replicas.removeStrays()
-  const groups = new GroupCoordinator({
-    clock,
-    random,
-    log,
-    brokerId: config.nodeId,
-    config,
-    leader: (topicId, partition) => replicas.leader(topicId, partition),
-  })
-  onStop(controller.subscribe(groups.apply))
-  onStop(() => groups.close())
+  const groups = openGroups(parts, controller, replicas, onStop)
+  const image = (): MetadataImage => controller.image
+  const transactionMarkers = new TransactionMarkers({ clock, replicas, image, timeoutMs: config.requestTimeoutMs })
+  transactionMarkers.keep('__consumer_offsets', groups)
   const context: Context = {
     clock,
     random,
@@ -138,15 +134,17 @@ async function build(
     brokerId: config.nodeId,
     clusterId: directory.clusterId,
     controller,
-    image: () => controller.image,
+    image,
     replicas,
     logs,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: config.maxIncrementalFetchSessionCacheSlots }),
     producerIds: new ProducerIds({
       allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
     }),
-    quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
+    quotas: new Quotas({ clock, image, ...quotaWindows(config) }),
     groups,
+    transactions: noTransactionGate,
+    transactionMarkers,
     apis,
   }
   const httpPort = await serve(parts, context, doors, onStop)
@@ -158,6 +156,25 @@ async function build(
     clusterId: directory.clusterId,
     failed: new Promise(resolve => logs.onOffline(resolve)),
   }
+}
+
+function openGroups(
+  { config, clock, random, log }: BrokerParts,
+  controller: Controller,
+  replicas: Replicas,
+  onStop: (step: () => Promise<void> | void) => void,
+): GroupCoordinator {
+  const groups = new GroupCoordinator({
+    clock,
+    random,
+    log,
+    brokerId: config.nodeId,
+    config,
+    leader: (topicId, partition) => replicas.leader(topicId, partition),
+  })
+  onStop(controller.subscribe(groups.apply))
+  onStop(() => groups.close())
+  return groups
 }
 
 async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void> | void) => void) {

@@ -7,6 +7,7 @@ import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts
 import type { Controller } from '../metadata/controller.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Replicas } from '../replication/replicas.ts'
+import type { MarkerWriter, TransactionGate } from '../replication/transactions.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
 import type { FetchSessions } from './fetch-session.ts'
 import type { Handler } from './handler.ts'
@@ -30,6 +31,8 @@ export type Context = {
   readonly producerIds: ProducerIds
   readonly quotas: Quotas
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionGate
+  readonly transactionMarkers: MarkerWriter
   /** What this broker serves, by API key: api/index.ts. */
   readonly apis: ReadonlyMap<number, Handler>
 }

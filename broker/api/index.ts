@@ -48,6 +48,7 @@ import { renewDelegationToken } from './renew-delegation-token.ts'
 import { unregisterBroker } from './unregister-broker.ts'
 import { updateFeatures } from './update-features.ts'
 import { syncGroup } from './sync-group.ts'
+import { writeTxnMarkers } from './write-txn-markers.ts'
 
 const handlers: readonly Handler[] = [
   produce,
@@ -69,6 +70,7 @@ const handlers: readonly Handler[] = [
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
+  writeTxnMarkers,
   describeAcls,
   createAcls,
   deleteAcls,

@@ -7,17 +7,32 @@
 //   but Kafka's own admin client id; v10 and later name the right leader (KIP-951).
 // - A partition named twice gets both batches, in order, and two answers; Kafka keeps the last one only and says nothing of the first.
 // - Null records are INVALID_RECORD; Kafka 4.4 never answers.
-// - Gap: transactions (KIP-98, KIP-890). A transactional batch is refused as one outside of a transaction, INVALID_TXN_STATE; without
-//   a transactional id TRANSACTIONAL_ID_AUTHORIZATION_FAILED for the whole request.
+// - Transactions (KIP-98, KIP-890): before the first batch of a transaction in a partition its coordinator is asked whether the partition is in
+//   it; from v12 on it is added. Not added: INVALID_TXN_STATE, from v11 on TRANSACTION_ABORTABLE. An old epoch, or a fenced producer, is
+//   INVALID_PRODUCER_EPOCH; an id that belongs to another producer INVALID_PRODUCER_ID_MAPPING. A coordinator that cannot be asked is
+//   NOT_ENOUGH_REPLICAS, which every client retries; so is CONCURRENT_TRANSACTIONS before v12. Later batches of the producer wait for
+//   the answer and keep their order. transaction.partition.verification.enable=false asks nothing before v12.
+// - Transactional batches need a transactional id, or the whole request is TRANSACTIONAL_ID_AUTHORIZATION_FAILED; two producers in one
+//   request are INVALID_PRODUCER_ID_MAPPING.
 import { ZERO_UUID, type Uuid } from '../base/uuid.ts'
+import { effectiveConfig } from '../metadata/config-entries.ts'
 import { isInternalTopic, type MetadataImage, type TopicImage } from '../metadata/image.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { Produce, type ProduceRequest } from '../protocol/messages/produce.ts'
-import { compressionOf, HEADER_SIZE, isCompressionKnown, isTransactional } from '../records/batch.ts'
+import {
+  compressionOf,
+  HEADER_SIZE,
+  isCompressionKnown,
+  isTransactional,
+  producerEpoch,
+  producerId,
+} from '../records/batch.ts'
 import { LeaderClosedError, type AppendResult, type Leader } from '../replication/leader.ts'
+import { produceOperation, type Refusal } from '../replication/transactions.ts'
 import { StorageError } from '../storage/storage-error.ts'
 import type { Context } from './context.ts'
 import { handler, Unsent, type Answer, type Call } from './handler.ts'
+import { HeldBatches, mustWait } from './held-batches.ts'
 import { LeaderHints, type LeaderHint } from './leader-hints.ts'
 
 const ADMIN_CLIENT_ID = '__admin_client'
@@ -54,6 +69,8 @@ class ProduceRun {
   readonly #pending: Promise<void>[] = []
   readonly #responses: { name: string; topicId: Uuid; partitionResponses: PartitionResponse[] }[] = []
   #hints: LeaderHints | null = null
+  /** Null: nothing of the request waits for a transaction coordinator. */
+  #held: HeldBatches | null = null
 
   constructor(request: ProduceRequest, context: Context, call: Call) {
     this.#request = request
@@ -78,6 +95,7 @@ class ProduceRun {
       }
       if (partitionResponses.length > 0) this.#responses.push({ name, topicId, partitionResponses })
     }
+    if (this.#held !== null) this.#pending.push(this.#held.run())
     if (this.#pending.length === 0) return this.#finish()
     if (this.#pending.length === 1) return this.#pending[0]!.then(() => this.#finish())
     return Promise.all(this.#pending).then(() => this.#finish())
@@ -93,7 +111,6 @@ class ProduceRun {
   }
 
   #appendTo(topic: TopicImage, response: PartitionResponse, records: Buffer | null, nowMs: number): void {
-    const { acks } = this.#request
     if (topic.partitions[response.index] === undefined) {
       response.errorCode = ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       return
@@ -104,22 +121,65 @@ class ProduceRun {
       this.#fail(topic, response, leader)
       return
     }
-    const appended = leader.append(records!, acks, nowMs)
+    if (isTransactionalBatch(records!) && mustWait(leader, records!) && this.#asksCoordinator()) {
+      this.#hold(topic, response, records!, leader)
+      return
+    }
+    const stage = this.#appendBatch(topic, response, records!, leader, nowMs)
+    if (stage !== null) this.#pending.push(stage)
+  }
+
+  /** Null when the partition is answered with that. */
+  #appendBatch(
+    topic: TopicImage,
+    response: PartitionResponse,
+    records: Buffer,
+    leader: Leader,
+    nowMs: number,
+  ): Promise<void> | null {
+    const appended = leader.append(records, this.#request.acks, nowMs)
     if (!hidesLogStart(appended.errorCode)) response.logStartOffset = leader.log.logStartOffset
     if (appended.errorCode !== ErrorCode.NONE) {
       refuse(response, appended)
-      return
+      return null
     }
     response.errorCode = ErrorCode.NONE
     response.baseOffset = appended.baseOffset
     response.logAppendTimeMs = appended.logAppendTimeMs
-    const stage = this.#secondStage(topic, response, leader, appended)
-    if (stage !== null) this.#pending.push(stage)
+    return this.#secondStage(topic, response, leader, appended)
+  }
+
+  #asksCoordinator(): boolean {
+    if (produceOperation(this.#call.apiVersion) === 'add') return true
+    const { config, brokerId } = this.#context
+    return effectiveConfig(this.#image, brokerId, config).transactionPartitionVerificationEnable
+  }
+
+  #hold(topic: TopicImage, response: PartitionResponse, records: Buffer, leader: Leader): void {
+    const { transactions, clock, replicas } = this.#context
+    const operation = produceOperation(this.#call.apiVersion)
+    this.#held ??= new HeldBatches(transactions, this.#request.transactionalId!, operation)
+    this.#held.add({
+      topic: topic.name,
+      partition: response.index,
+      leader,
+      records,
+      append: () => {
+        const current = replicas.leader(topic.topicId, response.index)
+        if (current === leader) return this.#appendBatch(topic, response, records, leader, clock.now())
+        this.#fail(topic, response, typeof current === 'number' ? current : ErrorCode.NOT_LEADER_OR_FOLLOWER)
+        return null
+      },
+      refuse: ({ errorCode, message }: Refusal) => {
+        response.errorCode = errorCode
+        response.errorMessage = message
+      },
+    })
   }
 
   /** What is wrong with a batch whoever leads its partition. */
   #isRefused(topic: TopicImage, response: PartitionResponse, records: Buffer | null): boolean {
-    const { acks, transactionalId } = this.#request
+    const { acks } = this.#request
     const { apiVersion, clientId } = this.#call
     if (acks !== 0 && acks !== 1 && acks !== -1) {
       response.errorCode = ErrorCode.INVALID_REQUIRED_ACKS
@@ -129,9 +189,6 @@ class ProduceRun {
     } else if (apiVersion < FIRST_VERSION_WITH_ZSTD && isZstd(records)) {
       response.errorCode = ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
       response.errorMessage = `Produce requests with version ${apiVersion} may not use zstd`
-    } else if (isTransactionalBatch(records)) {
-      response.errorCode = ErrorCode.INVALID_TXN_STATE
-      response.errorMessage = `This broker does not serve transactions yet (transactional id '${transactionalId}')`
     } else if (isInternalTopic(topic.name) && clientId !== ADMIN_CLIENT_ID) {
       response.errorCode = ErrorCode.INVALID_TOPIC_EXCEPTION
       response.errorMessage = `Cannot append to internal topic ${topic.name}`
@@ -227,15 +284,22 @@ function refuse(response: PartitionResponse, refused: AppendResult): void {
   }
 }
 
-/** Transactional records need a transactional id, or nothing of the request is taken. */
+/** Transactional records need a transactional id and one producer, or nothing of the request is taken. */
 function refusalOfAll(request: ProduceRequest): ErrorCode {
-  if (request.transactionalId !== null) return ErrorCode.NONE
+  let first: Buffer | null = null
   for (const { partitionData } of request.topicData) {
     for (const { records } of partitionData) {
-      if (records !== null && isTransactionalBatch(records)) return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+      if (records === null || !isTransactionalBatch(records)) continue
+      if (request.transactionalId === null) return ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+      first ??= records
+      if (!isSameProducer(first, records)) return ErrorCode.INVALID_PRODUCER_ID_MAPPING
     }
   }
   return ErrorCode.NONE
+}
+
+function isSameProducer(one: Buffer, other: Buffer): boolean {
+  return producerId(one, 0) === producerId(other, 0) && producerEpoch(one, 0) === producerEpoch(other, 0)
 }
 
 function isTransactionalBatch(records: Buffer): boolean {

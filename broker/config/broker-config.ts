@@ -65,6 +65,8 @@ export type BrokerConfig = TopicDefaults &
     readonly transactionStateLogReplicationFactor: number
     readonly transactionStateLogSegmentBytes: number
     readonly transactionStateLogMinIsr: number
+    readonly transactionPartitionVerificationEnable: boolean
+    readonly requestTimeoutMs: number
 
     /** '' = every interface. */
     readonly httpHost: string
@@ -244,6 +246,8 @@ function readBrokerConfig(
     transactionStateLogReplicationFactor: number('transaction.state.log.replication.factor'),
     transactionStateLogSegmentBytes: number('transaction.state.log.segment.bytes'),
     transactionStateLogMinIsr: number('transaction.state.log.min.isr'),
+    transactionPartitionVerificationEnable: flag('transaction.partition.verification.enable'),
+    requestTimeoutMs: number('request.timeout.ms'),
     httpHost: text('flotilla.http.host')!,
     httpPort: number('flotilla.http.port'),
     clusterId: text('flotilla.cluster.id'),

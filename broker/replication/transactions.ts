@@ -2,6 +2,8 @@
 // transaction a leader asks whether the partition is in it, and at its end the coordinator has markers written. Interfaces only, and
 // what an answer means to a client; the coordinator implements the gate, transaction-markers.ts writes.
 import { ErrorCode, errorName } from '../protocol/errors.ts'
+import type { EndTransactionMarker } from '../records/control.ts'
+import type { TransactionOf } from './replicated-journal.ts'
 
 export type TopicPartition = { readonly topic: string; readonly partition: number }
 
@@ -71,10 +73,10 @@ export type MarkerWriter = {
 
 /**
  * Who keeps a state machine in a topic and must see its markers: the group coordinator, for `__consumer_offsets`. It appends the marker
- * itself (`Leader.appendMarker`), in the order of its machine, and answers as a MarkerWriter does.
+ * itself, in the order of its machine; that it is not late has been checked.
  */
 export type MarkerKeeper = {
-  completeTransaction(partition: number, end: EndTransaction): Promise<ErrorCode>
+  completeTransaction(partition: number, marker: EndTransactionMarker & TransactionOf): Promise<ErrorCode>
 }
 
 export type Refusal = { readonly errorCode: ErrorCode; readonly message: string | null }

@@ -23,10 +23,10 @@ export const transactionKeys: readonly ConfigKey[] = [
     int(604_800_000, atLeast(1)),
     'A transactional id that is unused for this long is forgotten.',
   ),
-  known(
+  honoured(
     'transaction.partition.verification.enable',
     boolean(true),
-    'Whether a leader asks the coordinator if a partition belongs to the transaction before it appends.',
+    'Whether a leader asks the coordinator if a partition belongs to the transaction before it appends; of producers with transaction version 2 always.',
     { updateMode: 'cluster-wide' },
   ),
   known(

@@ -23,6 +23,8 @@ import {
 import type { Api, RequestInit, ResponseOf } from '../../../broker/protocol/schema.ts'
 import { buildBatch, type BatchInit } from '../../../broker/records/batch.ts'
 import { Replicas } from '../../../broker/replication/replicas.ts'
+import { TransactionMarkers } from '../../../broker/replication/transaction-markers.ts'
+import { noTransactionGate, type TransactionGate } from '../../../broker/replication/transactions.ts'
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
@@ -73,6 +75,8 @@ export type TestBrokerOptions = {
   /** Instead of logs in memory; `logs` and `log` of the fixture are of no use then. */
   readonly logDirectory?: LogDirectory
   readonly clock?: ManualClock
+  /** Nobody coordinates transactions when left out. */
+  readonly transactions?: TransactionGate
 }
 
 export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -127,6 +131,8 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     producerIds: new ProducerIds({ allocate: () => controller.allocateProducerIds() }),
     quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
     groups,
+    transactions: options.transactions ?? noTransactionGate,
+    transactionMarkers: new TransactionMarkers({ clock, replicas, image: () => controller.image, timeoutMs: 30_000 }),
     apis: new Map(),
   }
   return {

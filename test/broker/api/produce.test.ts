@@ -300,18 +300,6 @@ test('clients may not write to internal topics, but for the admin client', async
   deepEqual(errorsOf(await send(broker, sent, { clientId: '__admin_client' })), [ErrorCode.NONE])
 })
 
-test('a transactional batch is INVALID_TXN_STATE; without a transactional id nothing of the request is taken', async () => {
-  const broker = await ordersTopic()
-  const transactional = () =>
-    batchOf(['a'], { producerId: 7, producerEpoch: 0, baseSequence: 0, isTransactional: true })
-  const sent = () => [{ topic: 'orders', records: transactional() }, { topic: 'orders', index: 1 }] // prettier-ignore
-  const response = await send(broker, sent(), { transactionalId: 'bank' })
-  deepEqual(errorsOf(response), [ErrorCode.INVALID_TXN_STATE, ErrorCode.NONE])
-  const refused = ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-  deepEqual(errorsOf(await send(broker, sent())), [refused, refused])
-  equal(broker.log('orders', 1).endOffset, 1)
-})
-
 test('a failed disk is KAFKA_STORAGE_ERROR for what waits and for what comes', async () => {
   const broker = await ordersTopic()
   broker.log('orders').isHeld = true
