@@ -2,11 +2,17 @@
 // - Every key that Kafka knows is described, also those without effect here; our own are flotilla.*.
 // - A broker describes itself and, under the empty name, what is set for all brokers. Sensitive values are null.
 // - No keys in the request, or an empty list: all. Keys that do not exist are left out.
-// - There are no loggers to describe. Gap: groups and client metrics are INVALID_REQUEST.
+// - Groups and subscriptions to clients' metrics (KIP-1000) need not exist to be described. There are no loggers to describe.
 import type { ConfigType } from '../config/config-key.ts'
-import { brokerConfigEntries, defaultBrokerConfigEntries, topicConfigEntries } from '../metadata/config-entries.ts'
+import {
+  brokerConfigEntries,
+  clientMetricsConfigEntries,
+  defaultBrokerConfigEntries,
+  groupConfigEntries,
+  topicConfigEntries,
+} from '../metadata/config-entries.ts'
 import type { ConfigEntry } from '../metadata/config-entries.ts'
-import { ResourceType, typeName, type ConfigResource } from '../metadata/configs.ts'
+import { ResourceType, type ConfigResource } from '../metadata/configs.ts'
 import { DONE, refuse, type Outcome } from '../metadata/refusal.ts'
 import { invalidTopicName } from '../metadata/topic-names.ts'
 import { ErrorCode } from '../protocol/errors.ts'
@@ -73,11 +79,13 @@ function entriesOf(
       )
     }
     case ResourceType.CLIENT_METRICS:
+      if (resourceName === '') {
+        return refuse(ErrorCode.INVALID_REQUEST, 'Client metrics subscription name must not be empty')
+      }
+      return clientMetricsConfigEntries(resourceName, image, wanted)
     case ResourceType.GROUP:
-      return refuse(
-        ErrorCode.INVALID_REQUEST,
-        `Resources of type ${typeName(resourceType)} have no configuration here yet.`,
-      )
+      if (resourceName === '') return refuse(ErrorCode.INVALID_REQUEST, 'Group name must not be empty')
+      return groupConfigEntries(resourceName, image, brokerId, config, wanted)
     default:
       return refuse(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${resourceType}`)
   }

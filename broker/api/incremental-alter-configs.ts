@@ -2,7 +2,8 @@
 // resource are made or none.
 // - A broker's keys may be altered for one broker or, under the empty name, for all; those that cannot change at run time are refused.
 // - An unknown key is INVALID_CONFIG, with the key that was probably meant.
-// - Gap: broker loggers (KIP-412), groups and client metrics are INVALID_REQUEST.
+// - Groups and subscriptions to clients' metrics keep what is set for them; nothing acts on it.
+// - Gap: broker loggers (KIP-412) are INVALID_REQUEST.
 import { IncrementalAlterConfigs } from '../protocol/messages/incremental-alter-configs.ts'
 import { decided, isOutcome } from './controller-call.ts'
 import { handler } from './handler.ts'

@@ -3,6 +3,7 @@
 import { brokerValue, withDynamicConfig, type BrokerConfig } from '../config/broker-config.ts'
 import { brokerConfigKey, brokerConfigs } from '../config/broker-keys.ts'
 import type { ConfigKey, ConfigType } from '../config/config-key.ts'
+import { clientMetricsKeys, groupConfigKeys } from '../config/resource-config.ts'
 import { topicConfigs } from '../config/topic-config.ts'
 import { brokerSynonyms } from '../config/topic-defaults.ts'
 import type { MetadataImage } from './image.ts'
@@ -15,6 +16,8 @@ export const ConfigSource = {
   DYNAMIC_DEFAULT_BROKER_CONFIG: 3,
   STATIC_BROKER_CONFIG: 4,
   DEFAULT_CONFIG: 5,
+  DYNAMIC_CLIENT_METRICS_CONFIG: 7,
+  DYNAMIC_GROUP_CONFIG: 8,
 } as const
 
 export type Synonym = { readonly name: string; readonly value: string | null; readonly source: number }
@@ -77,6 +80,42 @@ export function topicConfigEntries(
       })
     }
     return entry(key, override ?? defaults.get(key.name) ?? null, synonyms, false)
+  })
+}
+
+/** All keys of a group: what was set for it, else what groups get on this broker. */
+export function groupConfigEntries(
+  group: string,
+  image: MetadataImage,
+  brokerId: number,
+  config: BrokerConfig,
+  wanted: ReadonlySet<string> | null = null,
+): ConfigEntry[] {
+  const layers = layersOf(image, brokerId, config)
+  const overrides = image.groupConfigs.get(group) ?? NOTHING
+  return described(groupConfigKeys, wanted).map(key => {
+    const override = overrides.get(key.name)
+    const synonyms = key.brokerKey === undefined ? [] : synonymsOf(key.brokerKey, layers, false)
+    const inherited = synonyms[0]?.value ?? key.default
+    if (override !== undefined) {
+      synonyms.unshift({ name: key.name, value: override, source: ConfigSource.DYNAMIC_GROUP_CONFIG })
+    }
+    return entry(key, override ?? inherited, synonyms, false)
+  })
+}
+
+/** All keys of a subscription to clients' metrics. */
+export function clientMetricsConfigEntries(
+  subscription: string,
+  image: MetadataImage,
+  wanted: ReadonlySet<string> | null = null,
+): ConfigEntry[] {
+  const overrides = image.clientMetricsConfigs.get(subscription) ?? NOTHING
+  return described(clientMetricsKeys, wanted).map(key => {
+    const value = overrides.get(key.name)
+    const source = ConfigSource.DYNAMIC_CLIENT_METRICS_CONFIG
+    const synonyms = value === undefined ? [] : [{ name: key.name, value, source }]
+    return entry(key, value ?? key.default, synonyms, false)
   })
 }
 

@@ -1,10 +1,11 @@
 // Changes configurations: IncrementalAlterConfigs (KIP-339) and AlterConfigs as decisions on the metadata image. All changes of one
 // resource are made or none. The texts are Kafka's where it has one (ConfigAdminManager, ConfigurationControlManager). Not here: what
 // the keys mean (config/), and how they are described (config-entries.ts).
-import { problemWhileRunning } from '../config/broker-config.ts'
+import { problemWhileRunning, type BrokerConfig } from '../config/broker-config.ts'
 import { brokerConfigKey, unknownBrokerKey } from '../config/broker-keys.ts'
-import { checkValue, listOf, type ConfigKey } from '../config/config-key.ts'
+import { checkValue, listOf, numberOf, type ConfigKey } from '../config/config-key.ts'
 import { nearest } from '../config/nearest.ts'
+import { clientMetricsKey, groupConfigKey, groupConfigProblem, illegalMatch } from '../config/resource-config.ts'
 import { checkTopicConfigs, topicConfigKey, topicConfigs } from '../config/topic-config.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { MetadataImage } from './image.ts'
@@ -34,7 +35,11 @@ export type ConfigReplacement = ConfigResource & {
 
 export type AlteredResource = Outcome & ConfigResource
 
-export type AlterConfigsOptions = { readonly validateOnly: boolean }
+export type AlterConfigsOptions = {
+  readonly validateOnly: boolean
+  /** What brokers were started with: it bounds what groups may have. */
+  readonly config?: Pick<BrokerConfig, 'explicit'>
+}
 
 type Emit = (record: MetadataRecord) => void
 
@@ -60,7 +65,7 @@ export function incrementalAlterConfigs(
   emit: Emit,
 ): AlteredResource[] {
   return alterEach(image, resources, options, emit, (resource, current) => {
-    const keyOf = resource.resourceType === ResourceType.TOPIC ? topicConfigKey : brokerConfigKey
+    const keyOf = KEY_OF[resource.resourceType]!
     const after = new Map(current)
     for (const { name, configOperation, value } of resource.configs) {
       const problem = operate(after, keyOf(name), name, configOperation, value)
@@ -126,20 +131,89 @@ function alter<Change extends ConfigReplacement>(
     const problem = `Error due to duplicate config keys: ${[...repeated].join(', ')}`
     return refuse(ErrorCode.INVALID_REQUEST, problem)
   }
-  const isTopic = resource.resourceType === ResourceType.TOPIC
   const name = resource.resourceName
-  const current =
-    (isTopic ? image.topics.get(name)?.configs : image.brokerConfigs.get(name)) ?? new Map<string, string>()
+  const type = RECORD_TYPES[resource.resourceType]!
+  const current = configsOf(image, type, name) ?? new Map<string, string>()
   const after = change(resource, current)
   if ('errorCode' in after) return after
-  const refusal = isTopic ? topicRefusal(after) : brokerRefusal(name, current, after)
+  const refusal = refusalOf(type, name, current, after, options)
   if (refusal !== null) return refusal
-  if (!options.validateOnly) emitDifference(isTopic ? 'topic' : 'broker', name, current, after, emit)
+  if (!options.validateOnly) emitDifference(type, name, current, after, emit)
   return DONE
 }
 
+type RecordType = Extract<MetadataRecord, { kind: 'config-changed' }>['type']
+
+const RECORD_TYPES: Readonly<Record<number, RecordType>> = {
+  [ResourceType.TOPIC]: 'topic',
+  [ResourceType.BROKER]: 'broker',
+  [ResourceType.GROUP]: 'group',
+  [ResourceType.CLIENT_METRICS]: 'client-metrics',
+}
+
+const KEY_OF: Readonly<Record<number, (name: string) => ConfigKey | undefined>> = {
+  [ResourceType.TOPIC]: topicConfigKey,
+  [ResourceType.BROKER]: brokerConfigKey,
+  [ResourceType.GROUP]: groupConfigKey,
+  [ResourceType.CLIENT_METRICS]: clientMetricsKey,
+}
+
+function configsOf(image: MetadataImage, type: RecordType, name: string): ReadonlyMap<string, string> | undefined {
+  switch (type) {
+    case 'topic':
+      return image.topics.get(name)?.configs
+    case 'broker':
+      return image.brokerConfigs.get(name)
+    case 'group':
+      return image.groupConfigs.get(name)
+    case 'client-metrics':
+      return image.clientMetricsConfigs.get(name)
+  }
+}
+
+function refusalOf(
+  type: RecordType,
+  name: string,
+  before: ReadonlyMap<string, string>,
+  after: ReadonlyMap<string, string>,
+  { config = { explicit: new Map() } }: AlterConfigsOptions,
+): Outcome | null {
+  switch (type) {
+    case 'topic':
+      return topicRefusal(after)
+    case 'broker':
+      return brokerRefusal(name, before, after)
+    case 'group': {
+      const problem = groupConfigProblem(after, config)
+      return problem === null ? null : refuse(ErrorCode.INVALID_CONFIG, problem)
+    }
+    case 'client-metrics':
+      return clientMetricsRefusal(after)
+  }
+}
+
+function clientMetricsRefusal(after: ReadonlyMap<string, string>): Outcome | null {
+  for (const [name, value] of after) {
+    const key = clientMetricsKey(name)
+    if (key === undefined) {
+      return refuse(ErrorCode.INVALID_REQUEST, `Unknown client metrics configuration: ${name}`)
+    }
+    const problem = checkValue(key, value) ?? (name === 'match' ? illegalMatch(value) : null)
+    if (problem !== null) return refuse(ErrorCode.INVALID_CONFIG, problem)
+    const interval = name === 'interval.ms' ? numberOf(value) : MIN_INTERVAL_MS
+    if (interval < MIN_INTERVAL_MS || interval > MAX_INTERVAL_MS) {
+      const range = `interval must be between ${MIN_INTERVAL_MS} and ${MAX_INTERVAL_MS} (1 hour)`
+      return refuse(ErrorCode.INVALID_REQUEST, `Invalid value ${value} for interval.ms, ${range}`)
+    }
+  }
+  return null
+}
+
+const MIN_INTERVAL_MS = 100
+const MAX_INTERVAL_MS = 3_600_000
+
 function emitDifference(
-  type: 'topic' | 'broker',
+  type: RecordType,
   resource: string,
   before: ReadonlyMap<string, string>,
   after: ReadonlyMap<string, string>,
@@ -183,19 +257,12 @@ function findAlterable(image: MetadataImage, { resourceType, resourceName }: Con
         'This broker has no loggers whose level can be altered: set flotilla.log.level and restart it.',
       )
     case ResourceType.CLIENT_METRICS:
+      return resourceName === '' ? refuse(ErrorCode.INVALID_REQUEST, "Subscription name can't be empty") : null
     case ResourceType.GROUP:
-      return refuse(
-        ErrorCode.INVALID_REQUEST,
-        `Resources of type ${typeName(resourceType)} cannot be altered here yet.`,
-      )
+      return resourceName === '' ? refuse(ErrorCode.INVALID_REQUEST, 'Default group resources are not allowed.') : null
     default:
       return refuse(ErrorCode.INVALID_REQUEST, `Unknown resource type ${resourceType}`)
   }
-}
-
-export function typeName(resourceType: number): string {
-  const name = Object.entries(ResourceType).find(([, id]) => id === resourceType)?.[0]
-  return name ?? String(resourceType)
 }
 
 /** Applies one operation to `configs`; returns why it cannot. */

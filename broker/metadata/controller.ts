@@ -132,14 +132,18 @@ export class Controller {
     resources: readonly ConfigOperations[],
     options: AlterConfigsOptions = { validateOnly: false },
   ): Promise<readonly AlteredResource[]> {
-    return this.#write((image, emit) => incrementalAlterConfigs(image, resources, options, emit))
+    return this.#write((image, emit) =>
+      incrementalAlterConfigs(image, resources, { ...options, config: this.#options.config }, emit),
+    )
   }
 
   alterConfigs(
     resources: readonly ConfigReplacement[],
     options: AlterConfigsOptions = { validateOnly: false },
   ): Promise<readonly AlteredResource[]> {
-    return this.#write((image, emit) => alterConfigs(image, resources, options, emit))
+    return this.#write((image, emit) =>
+      alterConfigs(image, resources, { ...options, config: this.#options.config }, emit),
+    )
   }
 
   alterScramCredentials(

@@ -74,6 +74,9 @@ export type MetadataImage = {
   readonly brokers: ReadonlyMap<number, BrokerImage>
   /** What was set with IncrementalAlterConfigs: under '' for all brokers, under a node id for one. */
   readonly brokerConfigs: ReadonlyMap<string, ReadonlyMap<string, string>>
+  /** What was set for groups, and for subscriptions to clients' metrics, by name. */
+  readonly groupConfigs: ShardedMap<ReadonlyMap<string, string>>
+  readonly clientMetricsConfigs: ShardedMap<ReadonlyMap<string, string>>
   readonly features: ReadonlyMap<string, number>
   /** By the name of the user. */
   readonly scramCredentials: ShardedMap<ScramCredentials>
@@ -95,6 +98,8 @@ export const emptyImage: MetadataImage = {
   unifiedNames: ShardedMap.empty<string>(),
   brokers: new Map(),
   brokerConfigs: new Map(),
+  groupConfigs: ShardedMap.empty<ReadonlyMap<string, string>>(),
+  clientMetricsConfigs: ShardedMap.empty<ReadonlyMap<string, string>>(),
   features: new Map(),
   scramCredentials: ShardedMap.empty<ScramCredentials>(),
   clientQuotas: ShardedMap.empty<ClientQuota>(),

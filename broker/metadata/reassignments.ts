@@ -4,7 +4,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { MetadataImage, PartitionImage } from './image.ts'
 import { assignmentProblem } from './partitions.ts'
 import type { MetadataRecord, PartitionChange } from './records.ts'
-import { DONE, refuse, type Outcome } from './refusal.ts'
+import { DONE, refuse, tooManyAlterations, type Outcome } from './refusal.ts'
 
 export type TopicReassignment = {
   readonly name: string
@@ -23,11 +23,13 @@ export function alterPartitionReassignments(
   topics: readonly TopicReassignment[],
   emit: (record: MetadataRecord) => void,
 ): ReassignedTopic[] {
+  const excess = tooManyAlterations(topics.reduce((sum, { partitions }) => sum + partitions.length, 0))
   // As they are after what this request has said of them.
   const current = new Map<string, PartitionImage>()
   return topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex, replicas }) => {
+      if (excess !== null) return { ...excess, partitionIndex }
       const key = `${partitionIndex} ${name}`
       const partition = current.get(key) ?? find(image, name, partitionIndex)
       if ('errorCode' in partition) return { ...partition, partitionIndex }

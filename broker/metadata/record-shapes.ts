@@ -114,8 +114,13 @@ export const recordShapes: {
   },
   'partitions-changed': { version: 0, fields: { topicId: text, changes: list(partitionChange) } },
   'config-changed': {
-    version: 0,
-    fields: { type: oneOf('topic', 'broker'), resource: text, key: text, value: nullable(text) },
+    version: 1,
+    fields: {
+      type: oneOf('topic', 'broker', 'group', 'client-metrics'),
+      resource: text,
+      key: text,
+      value: nullable(text),
+    },
   },
   'broker-registered': {
     version: 0,

@@ -51,10 +51,10 @@ export type MetadataRecord =
       readonly partitions: readonly NewPartition[]
     }
   | { readonly kind: 'partitions-changed'; readonly topicId: Uuid; readonly changes: readonly PartitionChange[] }
-  /** `resource` is a topic's name, a node id, or '' for all brokers; null removes the key. */
+  /** `resource` is the name of a topic, group or subscription, a node id, or '' for all brokers; null removes the key. */
   | {
       readonly kind: 'config-changed'
-      readonly type: 'topic' | 'broker'
+      readonly type: 'topic' | 'broker' | 'group' | 'client-metrics'
       readonly resource: string
       readonly key: string
       readonly value: string | null

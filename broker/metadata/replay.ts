@@ -4,7 +4,7 @@ import { assert } from '../base/assert.ts'
 import { emptyImage, NO_LEADER, quotaKey } from './image.ts'
 import type { BrokerImage, MetadataImage, PartitionImage, TopicImage } from './image.ts'
 import type { MetadataRecord, NewPartition, PartitionChange } from './records.ts'
-import type { Edit } from './sharded-map.ts'
+import type { Edit, ShardedMap } from './sharded-map.ts'
 import { unifiedName } from './topic-names.ts'
 
 /** A holder of the newest image, so that who decides sees what it has just emitted. */
@@ -46,7 +46,7 @@ function apply(image: MetadataImage, record: MetadataRecord, edit: Edit | null):
     case 'partitions-changed':
       return partitionsChanged(image, record, edit)
     case 'config-changed':
-      return record.type === 'topic' ? topicConfigChanged(image, record, edit) : brokerConfigChanged(image, record)
+      return configChanged(image, record, edit)
     case 'broker-registered': {
       const { kind: _, ...broker } = record
       return withBroker(image, broker)
@@ -184,6 +184,28 @@ function checked(partition: PartitionImage): PartitionImage {
   )
   assert(leader === NO_LEADER || isr.includes(leader), 'the leader is in the ISR')
   return partition
+}
+
+function configChanged(image: MetadataImage, record: RecordOf<'config-changed'>, edit: Edit | null): MetadataImage {
+  switch (record.type) {
+    case 'topic':
+      return topicConfigChanged(image, record, edit)
+    case 'broker':
+      return brokerConfigChanged(image, record)
+    case 'group':
+      return { ...image, groupConfigs: withConfig(image.groupConfigs, record, edit) }
+    case 'client-metrics':
+      return { ...image, clientMetricsConfigs: withConfig(image.clientMetricsConfigs, record, edit) }
+  }
+}
+
+function withConfig(
+  configs: ShardedMap<ReadonlyMap<string, string>>,
+  { resource, key, value }: RecordOf<'config-changed'>,
+  edit: Edit | null,
+): ShardedMap<ReadonlyMap<string, string>> {
+  const after = withEntry(configs.get(resource) ?? new Map<string, string>(), key, value)
+  return after.size === 0 ? configs.without(resource, edit) : configs.with(resource, after, edit)
 }
 
 function topicConfigChanged(

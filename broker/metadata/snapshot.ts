@@ -14,6 +14,14 @@ export function snapshot(image: MetadataImage): MetadataRecord[] {
   for (const [resource, configs] of image.brokerConfigs) {
     for (const [key, value] of configs) records.push({ kind: 'config-changed', type: 'broker', resource, key, value })
   }
+  for (const [resource, configs] of image.groupConfigs) {
+    for (const [key, value] of configs) records.push({ kind: 'config-changed', type: 'group', resource, key, value })
+  }
+  for (const [resource, configs] of image.clientMetricsConfigs) {
+    for (const [key, value] of configs) {
+      records.push({ kind: 'config-changed', type: 'client-metrics', resource, key, value })
+    }
+  }
   for (const topic of image.topics.values()) records.push(topicRecord(topic))
   for (const [user, credentials] of image.scramCredentials) {
     for (const [mechanism, credential] of Object.entries(credentials)) {

@@ -44,7 +44,9 @@ export function updateFeatures(
     )
   }
   if (options.validateOnly) return DONE
-  for (const { feature, maxVersionLevel } of updates) {
+  // A feature that is named twice gets the level that was named last.
+  const levels = new Map(updates.map(({ feature, maxVersionLevel }) => [feature, maxVersionLevel]))
+  for (const [feature, maxVersionLevel] of levels) {
     if ((image.features.get(feature) ?? 0) !== maxVersionLevel) {
       emit({ kind: 'feature-level-set', name: feature, level: maxVersionLevel })
     }

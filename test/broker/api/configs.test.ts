@@ -13,7 +13,7 @@ import { IncrementalAlterConfigs } from '../../../broker/protocol/messages/incre
 import { ListConfigResources } from '../../../broker/protocol/messages/list-config-resources.ts'
 import { testBroker, type TestBroker } from './fixture.ts'
 
-const { TOPIC, BROKER, BROKER_LOGGER, GROUP } = ResourceType
+const { TOPIC, BROKER, BROKER_LOGGER, CLIENT_METRICS, GROUP } = ResourceType
 
 async function describe(
   broker: TestBroker,
@@ -106,7 +106,8 @@ test('what cannot be described has an error and a message', async () => {
     [BROKER, '2', ErrorCode.INVALID_REQUEST, /^Unexpected broker id, expected 1 or empty string, but received 2$/],
     [BROKER, 'one', ErrorCode.INVALID_REQUEST, /^Broker id must be an integer, but it is: one$/],
     [BROKER_LOGGER, '2', ErrorCode.INVALID_REQUEST, /^Unexpected broker id/],
-    [GROUP, 'g', ErrorCode.INVALID_REQUEST, /GROUP/],
+    [GROUP, '', ErrorCode.INVALID_REQUEST, /^Group name must not be empty$/],
+    [CLIENT_METRICS, '', ErrorCode.INVALID_REQUEST, /^Client metrics subscription name must not be empty$/],
     [77, 'x', ErrorCode.INVALID_REQUEST, /^Unsupported resource type: 77$/],
   ]
   for (const [type, name, code, message] of wrong) {
@@ -114,6 +115,41 @@ test('what cannot be described has an error and a message', async () => {
     equal(errorCode, code, String(message))
     match(errorMessage!, message)
     deepEqual(configs, [])
+  }
+})
+
+test('a group is described with what it sets and what the broker gives it, whether it exists or not', async () => {
+  const broker = await testBroker({ config: { 'group.consumer.heartbeat.interval.ms': '6000' } })
+  await alter(broker, [[GROUP, 'g', 'consumer.session.timeout.ms', ConfigOperation.SET, '50000']])
+  const keys = ['consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms', 'share.auto.offset.reset']
+  const { configs } = await describe(broker, 4, GROUP, 'g', { keys, includeSynonyms: true })
+  deepEqual(
+    configs.map(({ name, value, configSource, synonyms }) => [name, value, configSource, synonyms.length]),
+    [
+      ['consumer.heartbeat.interval.ms', '6000', 4, 2],
+      ['consumer.session.timeout.ms', '50000', 8, 2],
+      ['share.auto.offset.reset', 'latest', 5, 0],
+    ],
+  )
+  ok((await describe(broker, 4, GROUP, 'nobody')).configs.length > 20)
+})
+
+test('a subscription to metrics is described and listed', async () => {
+  const broker = await testBroker()
+  await alter(broker, [[CLIENT_METRICS, 'm', 'interval.ms', ConfigOperation.SET, '5000']])
+  const { configs } = await describe(broker, 4, CLIENT_METRICS, 'm')
+  deepEqual(
+    configs.map(({ name, value, configSource }) => [name, value, configSource]),
+    [
+      ['interval.ms', '5000', 7],
+      ['match', '', 5],
+      ['metrics', '', 5],
+    ],
+  )
+  for (const version of [0, 1]) {
+    deepEqual((await list(broker, version, [CLIENT_METRICS])).configResources, [
+      { resourceName: 'm', resourceType: CLIENT_METRICS },
+    ])
   }
 })
 

@@ -5,6 +5,7 @@ import {
   ConfigOperation,
   incrementalAlterConfigs,
   ResourceType,
+  type AlterConfigsOptions,
   type ConfigOperations,
 } from '../../../broker/metadata/configs.ts'
 import type { MetadataImage } from '../../../broker/metadata/image.ts'
@@ -143,7 +144,28 @@ test('changes that make no sense are refused with the reason, and nothing is cha
       /'a' is no address:count/,
     ],
     [[resource(ResourceType.BROKER_LOGGER, '1', [])], ErrorCode.INVALID_REQUEST, /flotilla\.log\.level/],
-    [[resource(ResourceType.GROUP, 'g', [])], ErrorCode.INVALID_REQUEST, /type GROUP cannot be altered/],
+    [[resource(ResourceType.GROUP, '', [])], ErrorCode.INVALID_REQUEST, /^Default group resources are not allowed/],
+    [[resource(ResourceType.CLIENT_METRICS, '', [])], ErrorCode.INVALID_REQUEST, /^Subscription name can't be empty/],
+    [
+      [resource(ResourceType.GROUP, 'g', [['nonsense', SET, '1']])],
+      ErrorCode.INVALID_CONFIG,
+      /^Unknown group config name: nonsense$/,
+    ],
+    [
+      [resource(ResourceType.CLIENT_METRICS, 'm', [['nonsense', SET, '1']])],
+      ErrorCode.INVALID_REQUEST,
+      /^Unknown client metrics configuration: nonsense$/,
+    ],
+    [
+      [resource(ResourceType.CLIENT_METRICS, 'm', [['interval.ms', SET, '99']])],
+      ErrorCode.INVALID_REQUEST,
+      /^Invalid value 99 for interval\.ms, interval must be between 100 and 3600000 \(1 hour\)$/,
+    ],
+    [
+      [resource(ResourceType.CLIENT_METRICS, 'm', [['match', SET, 'client_id=[']])],
+      ErrorCode.INVALID_CONFIG,
+      /^Illegal client matching pattern: client_id=\[$/,
+    ],
     [[resource(99, 'x', [])], ErrorCode.INVALID_REQUEST, /^Unknown resource type 99$/],
   ]
   for (const [resources, code, message] of wrong) {
@@ -182,4 +204,44 @@ test('replacing follows the rules of changing', () => {
   equal(replace(ResourceType.TOPIC, 'orders', { 'no.such': '1' }).answer[0]!.errorCode, ErrorCode.INVALID_CONFIG)
   equal(replace(ResourceType.TOPIC, 'missing', {}).answer[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   match(replace(ResourceType.BROKER, '', {}).answer[0]!.errorMessage!, /^Node id must be an integer/)
+})
+
+test('groups and subscriptions to metrics keep what is set for them, and are gone with their last key', () => {
+  const first = alter([
+    resource(ResourceType.GROUP, 'g', [['consumer.session.timeout.ms', SET, '50000']]),
+    resource(ResourceType.CLIENT_METRICS, 'm', [
+      ['interval.ms', SET, '5000'],
+      ['metrics', APPEND, 'org.apache'],
+    ]),
+  ])
+  deepEqual(
+    first.answer.map(({ errorCode }) => errorCode),
+    [ErrorCode.NONE, ErrorCode.NONE],
+  )
+  deepEqual([...first.image.groupConfigs.get('g')!], [['consumer.session.timeout.ms', '50000']])
+  deepEqual(
+    [...first.image.clientMetricsConfigs.get('m')!],
+    [
+      ['interval.ms', '5000'],
+      ['metrics', 'org.apache'],
+    ],
+  )
+  const second = alter(
+    [
+      resource(ResourceType.GROUP, 'g', [['consumer.session.timeout.ms', DELETE, null]]),
+      resource(ResourceType.CLIENT_METRICS, 'm', [['metrics', DELETE, null]]),
+    ],
+    first.image,
+  )
+  equal(second.image.groupConfigs.size, 0)
+  deepEqual([...second.image.clientMetricsConfigs.get('m')!], [['interval.ms', '5000']])
+})
+
+test('the bounds of a group are those of the broker', () => {
+  const config = { explicit: new Map([['group.consumer.max.session.timeout.ms', '80000']]) }
+  const wanted = [resource(ResourceType.GROUP, 'g', [['consumer.session.timeout.ms', SET, '70000']])]
+  const ask = (options: AlterConfigsOptions) =>
+    decide(image, (before, emit) => incrementalAlterConfigs(before, wanted, options, emit)).answer[0]!.errorCode
+  equal(ask({ validateOnly: false }), ErrorCode.INVALID_CONFIG)
+  equal(ask({ validateOnly: false, config }), ErrorCode.NONE)
 })

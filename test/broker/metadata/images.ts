@@ -69,6 +69,8 @@ export function plain(image: MetadataImage): unknown {
     topics: sorted(image.topics),
     topicNames: sorted(image.topicNames),
     unifiedNames: sorted(image.unifiedNames),
+    groupConfigs: sorted(image.groupConfigs),
+    clientMetricsConfigs: sorted(image.clientMetricsConfigs),
     scramCredentials: sorted(image.scramCredentials),
     clientQuotas: sorted(image.clientQuotas),
   }

@@ -37,9 +37,11 @@ const KEYS = [
   'segment.bytes',
   'log.retention.ms',
   'no.such.key',
+  'consumer.session.timeout.ms',
+  'interval.ms',
   'min.insync.replicas',
 ]
-const VALUES = ['1', '5', 'compact', 'delete', '', '-1', '99999999', 'nonsense', null]
+const VALUES = ['1', '5', '50000', 'compact', 'delete', '', '-1', '99999999', 'nonsense', null]
 
 class Client {
   readonly #random: ReturnType<typeof seededRandom>
@@ -230,7 +232,14 @@ class Client {
 
   resource() {
     return {
-      resourceType: this.of([ResourceType.TOPIC, ResourceType.TOPIC, ResourceType.BROKER, ResourceType.GROUP, 77]),
+      resourceType: this.of([
+        ResourceType.TOPIC,
+        ResourceType.TOPIC,
+        ResourceType.BROKER,
+        ResourceType.GROUP,
+        ResourceType.CLIENT_METRICS,
+        77,
+      ]),
       resourceName: this.of([...NAMES, '0', '1', '7']),
     }
   }

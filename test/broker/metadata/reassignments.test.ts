@@ -63,6 +63,17 @@ test('what cannot be a partition of this cluster is refused with the reason', ()
   deepEqual(records, [])
 })
 
+test('a request of more than 10,000 partitions is refused as a whole', () => {
+  const many = Array.from({ length: 10_001 }, (_, index): [string, number, number[]] => [
+    't',
+    0,
+    index % 2 === 0 ? [2, 1] : [1, 2],
+  ])
+  const { results, records } = reassign(...many)
+  deepEqual(new Set(results.map(([code]) => code)), new Set([ErrorCode.POLICY_VIOLATION]))
+  deepEqual(records, [])
+})
+
 test('moving a partition to another broker is refused', () => {
   const { results, records } = reassign(['t', 1, [3]])
   equal(results[0]![0], ErrorCode.INVALID_REPLICA_ASSIGNMENT)

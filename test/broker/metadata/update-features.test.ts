@@ -37,6 +37,11 @@ test('a level that is set already, or none, is fine and records nothing', () => 
   deepEqual(ask([update('colour.version', 2)], true).records, [])
 })
 
+test('a feature that is named twice is set once, to what was named last', () => {
+  const { records } = ask([update('colour.version', 2), update('colour.version', 1), update('colour.version', 2)])
+  deepEqual(records, [{ kind: 'feature-level-set', name: 'colour.version', level: 2 }])
+})
+
 test('one update that is wrong stops them all, with the reason', () => {
   const invalid = (level: number, feature: string, reason: string) =>
     `Invalid update version ${level} for feature ${feature}. ${reason}`
