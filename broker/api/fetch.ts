@@ -8,7 +8,7 @@
 //   or log start offset; a partition that was served goes to the end of the line.
 // - Topics by name (v4-12) or id (v13: UNKNOWN_TOPIC_ID). Leader epochs: FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; with lastFetchedEpoch
 //   (v12) the answer says where the logs part. v16 names the right leader (KIP-951). KAFKA_STORAGE_ERROR is NOT_LEADER_OR_FOLLOWER up to v5.
-// - Over consumer_byte_rate the answer has no records, and says how long the client is throttled; a session stays as it was (quotas.ts).
+// - Over consumer_byte_rate (consumers only) the answer has no records, and says how long the client is throttled; a session stays as it was (quotas.ts).
 // - Gap: followers. A request with a replica id gets NOT_LEADER_OR_FOLLOWER, as from a broker that is not in the assignment; there is no
 //   preferred read replica (KIP-392).
 import { ErrorCode } from '../protocol/errors.ts'
@@ -57,7 +57,9 @@ class FetchRun {
     this.#plan = plan
     this.#replicaId = Math.max(request.replicaId, request.replicaState.replicaId)
     this.#isReadCommitted = request.isolationLevel === READ_COMMITTED
-    const maxBytes = Math.min(request.maxBytes, context.config.fetchMaxBytes, context.quotas.maxFetchBytes(call))
+    const isFollower = this.#replicaId >= 0
+    const quotaBytes = isFollower ? Number.MAX_SAFE_INTEGER : context.quotas.maxFetchBytes(call)
+    const maxBytes = Math.min(request.maxBytes, context.config.fetchMaxBytes, quotaBytes)
     this.#maxBytes = Math.max(0, maxBytes)
     this.#minBytes = Math.min(request.minBytes, this.#maxBytes)
     this.#deadlineMs = context.clock.monotonic() + request.maxWaitMs
@@ -134,7 +136,7 @@ class FetchRun {
     if (plan.kind === 'incremental' && !this.#context.fetchSessions.isCurrent(plan)) {
       return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: plan.session.id, responses: [] }
     }
-    if (!this.#context.quotas.mayFetch(this.#call, read.sizeBytes)) {
+    if (this.#replicaId < 0 && !this.#context.quotas.mayFetch(this.#call, read.sizeBytes)) {
       this.#call.reserveResponse(0)
       const sessionId = plan.kind === 'incremental' ? plan.session.id : INVALID_SESSION_ID
       return { errorCode: ErrorCode.NONE, sessionId, responses: [] }
