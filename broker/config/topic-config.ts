@@ -44,11 +44,15 @@ export type TopicConfig = {
 export type LogConfig = Pick<
   TopicConfig,
   | 'cleanupPolicy'
+  | 'deleteRetentionMs'
   | 'fileDeleteDelayMs'
   | 'flushMessages'
   | 'flushMs'
   | 'indexIntervalBytes'
+  | 'maxCompactionLagMs'
   | 'maxMessageBytes'
+  | 'minCleanableDirtyRatio'
+  | 'minCompactionLagMs'
   | 'retentionBytes'
   | 'retentionMs'
   | 'segmentBytes'

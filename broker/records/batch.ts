@@ -40,6 +40,7 @@ const COMPRESSION_MASK = 0x07
 const LOG_APPEND_TIME_BIT = 0x08
 const TRANSACTIONAL_BIT = 0x10
 const CONTROL_BIT = 0x20
+const DELETE_HORIZON_BIT = 0x40
 
 export type TimestampType = 'CreateTime' | 'LogAppendTime'
 
@@ -143,6 +144,11 @@ export function baseTimestamp(buffer: Buffer, at: number): number {
   return int64(buffer, at + BASE_TIMESTAMP_AT)
 }
 
+/** From when on tombstones and markers of the batch may go (KIP-534); null when the cleaner has not said so yet. */
+export function deleteHorizonMs(buffer: Buffer, at: number): number | null {
+  return (buffer[at + ATTRIBUTES_AT + 1]! & DELETE_HORIZON_BIT) === 0 ? null : baseTimestamp(buffer, at)
+}
+
 /** The largest timestamp of the batch, or the time of the append when the type is LogAppendTime. */
 export function maxTimestamp(buffer: Buffer, at: number): number {
   return int64(buffer, at + MAX_TIMESTAMP_AT)
@@ -242,6 +248,42 @@ export function withRecords(batch: Buffer, compression: Compression, payload: Bu
   const copy = Buffer.concat([batch.subarray(0, HEADER_SIZE), payload])
   copy.writeInt32BE(copy.length - LOG_OVERHEAD, BATCH_LENGTH_AT)
   copy[ATTRIBUTES_AT + 1] = (copy[ATTRIBUTES_AT + 1]! & ~COMPRESSION_MASK) | COMPRESSIONS.indexOf(compression)
+  renewCrc(copy, 0)
+  return copy
+}
+
+/** What the cleaner keeps of a batch's records. */
+export type KeptRecords = {
+  /** Not compressed; their offset deltas are those they had. */
+  readonly bytes: Buffer
+  readonly count: number
+  readonly maxTimestamp: number
+  /** Set when it becomes the base timestamp, which the timestamp deltas count from; null: both are what they were. */
+  readonly deleteHorizonMs: number | null
+}
+
+/** The batch that `batch` starts with, with fewer records: offsets, sequences and compression are what they were. */
+export function withKeptRecords(batch: Buffer, kept: KeptRecords): Buffer {
+  const compression = compressionOf(batch, 0)
+  const copy = Buffer.concat([batch.subarray(0, HEADER_SIZE), compress(compression, kept.bytes)])
+  copy.writeInt32BE(copy.length - LOG_OVERHEAD, BATCH_LENGTH_AT)
+  copy.writeInt32BE(kept.count, RECORD_COUNT_AT)
+  if (timestampType(batch, 0) === 'CreateTime') setInt64(copy, MAX_TIMESTAMP_AT, kept.maxTimestamp)
+  if (kept.deleteHorizonMs !== null) {
+    copy[ATTRIBUTES_AT + 1]! |= DELETE_HORIZON_BIT
+    setInt64(copy, BASE_TIMESTAMP_AT, kept.deleteHorizonMs)
+  }
+  renewCrc(copy, 0)
+  return copy
+}
+
+/** The batch that `batch` starts with, without any record: its offsets, its producer and its sequences stay (DefaultRecordBatch.writeEmptyHeader). */
+export function withoutRecords(batch: Buffer): Buffer {
+  const copy = Buffer.from(batch.subarray(0, HEADER_SIZE))
+  copy.writeInt32BE(HEADER_SIZE - LOG_OVERHEAD, BATCH_LENGTH_AT)
+  copy.writeInt32BE(0, RECORD_COUNT_AT)
+  copy[ATTRIBUTES_AT + 1]! &= ~(COMPRESSION_MASK | DELETE_HORIZON_BIT)
+  copy.copy(copy, BASE_TIMESTAMP_AT, MAX_TIMESTAMP_AT, MAX_TIMESTAMP_AT + 8)
   renewCrc(copy, 0)
   return copy
 }

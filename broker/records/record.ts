@@ -26,7 +26,7 @@ export type Record = {
 }
 
 /** The bound for what is in the log: it went through the bound of validate.ts, or an administrator let it grow. */
-const MAX_STORED_RECORDS_BYTES = 1 << 30
+export const MAX_STORED_RECORDS_BYTES: number = 1 << 30
 
 /** The records of the one batch that `batch` starts with; keys and values are slices. Throws when it is corrupt. */
 export function readRecords(batch: Buffer): Record[] {

@@ -19,11 +19,15 @@ import type { Entry, Store } from './store.ts'
  */
 export const UNCONFIGURED: LogConfig = {
   cleanupPolicy: new Set(),
+  deleteRetentionMs: 86_400_000,
   fileDeleteDelayMs: 60_000,
   flushMessages: 1,
   flushMs: -1,
   indexIntervalBytes: 4096,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 1024 * 1024,
+  minCleanableDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
   retentionBytes: -1,
   retentionMs: -1,
   segmentBytes: 1024 * 1024 * 1024,

@@ -24,11 +24,15 @@ export const OTHER_TOPIC: Uuid = 'AAAAAAAAAAAAAAAAAAAAAg'
 
 export const CONFIG: LogConfig = {
   cleanupPolicy: new Set(['delete'] as const),
+  deleteRetentionMs: 86_400_000,
   fileDeleteDelayMs: 60_000,
   flushMessages: 1,
   flushMs: -1,
   indexIntervalBytes: 4096,
+  maxCompactionLagMs: Number.MAX_SAFE_INTEGER,
   maxMessageBytes: 1024 * 1024,
+  minCleanableDirtyRatio: 0.5,
+  minCompactionLagMs: 0,
   retentionBytes: -1,
   retentionMs: -1,
   segmentBytes: 1024 * 1024,
