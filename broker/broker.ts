@@ -206,7 +206,7 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
     producerIdExpirationMs: config.producerIdExpirationMs,
   }
-  const logs = await LogDirectory.open({ directory, store, files, clock, log, limits })
+  const logs = await LogDirectory.open({ directory, store, files, clock, log, limits, cleaner: config.logCleaner })
   isClean = false
   onStop(async () => {
     await logs.close()
@@ -308,7 +308,9 @@ async function serve(
   onStop(
     controller.subscribe(({ changedBrokerConfigs }, image) => {
       if (changedBrokerConfigs.size === 0) return
-      connections.limit(connectionLimits(effectiveConfig(image, config.nodeId, config), parts.maxOpenFiles))
+      const inForce = effectiveConfig(image, config.nodeId, config)
+      connections.limit(connectionLimits(inForce, parts.maxOpenFiles))
+      logs.configureCleaner(inForce.logCleaner)
     }),
   )
   metrics.observe({
@@ -316,6 +318,7 @@ async function serve(
     partitionCount: () => controller.image.partitionCount,
     isLogDirectoryOffline: () => logs.isOffline,
     diskFreeBytes: () => logs.usableBytes,
+    cleaner: () => logs.cleanerView(),
     requestsInFlight: () => dispatcher.inFlight(),
     requestMemoryBytes: () => shared.requestBytes.usedBytes,
     responseMemoryBytes: () => shared.responseBytes.usedBytes,

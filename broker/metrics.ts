@@ -10,10 +10,23 @@ export type Observed = {
   partitionCount(): number
   isLogDirectoryOffline(): boolean
   diskFreeBytes(): number
+  cleaner(): ObservedCleaner
   /** How many requests run or wait for something, by API: every API that was asked for. */
   requestsInFlight(): Iterable<readonly [request: string, count: number]>
   requestMemoryBytes(): number
   responseMemoryBytes(): number
+}
+
+/** Of the last cleaning, but for `uncleanable` and those that say otherwise. */
+export type ObservedCleaner = {
+  readonly maxDirtyPercent: number
+  readonly sinceLastRunMs: number
+  readonly uncleanablePartitions: number
+  readonly uncleanableBytes: number
+  readonly recopyPercent: number
+  readonly bufferUtilizationPercent: number
+  readonly cleanTimeMs: number
+  readonly maxCompactionDelayMs: number
 }
 
 /** A broker's metrics in a registry of their own. */
@@ -64,6 +77,7 @@ export function createMetrics() {
         observed.isLogDirectoryOffline() ? 1 : 0,
       )
       gauge('flotilla_disk_free_bytes', 'Bytes free on the disk of the log directory', observed.diskFreeBytes)
+      observeCleaner(gauge, observed.cleaner)
       const inFlight = new Gauge({
         name: 'flotilla_requests_in_flight',
         help: 'Requests that run or wait for something, by API',
@@ -81,4 +95,31 @@ export function createMetrics() {
       )
     },
   }
+}
+
+/** The names of kafka.log:type=LogCleaner and type=LogCleanerManager. */
+function observeCleaner(
+  gauge: (name: string, help: string, read: () => number) => unknown,
+  cleaner: () => ObservedCleaner,
+): void {
+  const of = (name: string, help: string, read: (view: ObservedCleaner) => number) =>
+    gauge(`kafka_log_${name}`, help, () => read(cleaner()))
+  of('logcleaner_cleaner_recopy_percent', 'Bytes kept by the last cleaning', view => view.recopyPercent)
+  of('logcleaner_max_clean_time_secs', 'Time of the last cleaning', view => Math.round(view.cleanTimeMs / 1000))
+  of('logcleaner_max_buffer_utilization_percent', 'Use of the key table', view => view.bufferUtilizationPercent)
+  of('logcleaner_max_compaction_delay_secs', 'Longest delay beyond max.compaction.lag.ms', view =>
+    Math.round(view.maxCompactionDelayMs / 1000),
+  )
+  of('logcleanermanager_max_dirty_percent', 'Dirty share of the dirtiest log', view => view.maxDirtyPercent)
+  of(
+    'logcleanermanager_time_since_last_run_ms',
+    'Time since logs to clean were looked for',
+    view => view.sinceLastRunMs,
+  )
+  of(
+    'logcleanermanager_uncleanable_partitions_count',
+    'Logs that could not be cleaned',
+    view => view.uncleanablePartitions,
+  )
+  of('logcleanermanager_uncleanable_bytes', 'Bytes to clean in those logs', view => view.uncleanableBytes)
 }

@@ -1,5 +1,6 @@
 // The configuration of one broker: the typed values that the code acts on, made from key=value texts. Pure: where the texts come
 // from is sources.ts (files, environment and flags as texts) and main.ts (reading them). The catalogue of keys is broker-keys.ts.
+import { readCleanerConfig, type CleanerConfig } from './cleaner-config.ts'
 import { booleanOf, checkValue, listOf, numberOf } from './config-key.ts'
 import { brokerConfigKey, brokerConfigs, unknownBrokerKey } from './broker-keys.ts'
 import type { Listeners, Problem } from './listeners.ts'
@@ -48,6 +49,7 @@ export type BrokerConfig = TopicDefaults &
     readonly controllerQuotaWindowMs: number
 
     readonly logRetentionCheckIntervalMs: number
+    readonly logCleaner: CleanerConfig
     readonly producerIdExpirationMs: number
 
     readonly groupInitialRebalanceDelayMs: number
@@ -197,7 +199,6 @@ function readBrokerConfig(
   const text = (name: string): string | null => explicit.get(name) ?? defaultText(name)
   const number = (name: string): number => numberOf(text(name)!)
   const flag = (name: string): boolean => booleanOf(text(name)!)
-  const negativeMeans = (value: number, meaning: number): number => (value < 0 ? meaning : value)
   const texts = topicDefaultTexts(text)
   return {
     topicDefaults: topicDefaults(texts),
@@ -230,6 +231,7 @@ function readBrokerConfig(
     controllerQuotaWindowNum: number('controller.quota.window.num'),
     controllerQuotaWindowMs: number('controller.quota.window.size.seconds') * 1000,
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
+    logCleaner: readCleanerConfig(number, flag),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
     groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),
     groupMinSessionTimeoutMs: number('group.min.session.timeout.ms'),
@@ -259,6 +261,10 @@ function readBrokerConfig(
     logFormat: text('flotilla.log.format') as BrokerConfig['logFormat'],
     explicit,
   }
+}
+
+function negativeMeans(value: number, meaning: number): number {
+  return value < 0 ? meaning : value
 }
 
 function countsByAddress(text: string): Map<string, number> {

@@ -66,9 +66,11 @@ export function partitionJournal<R>(codec: Codec<R>, options: PartitionJournalOp
           endOffset: log.endOffset,
           minOneBatch: true,
         })
-        if (typeof chunks === 'string' || chunks.length === 0) {
+        if (typeof chunks === 'string') {
           throw new StorageError(`the log of ${log.topicName}-${log.partition} has no batch at offset ${offset}`)
         }
+        // Compaction left nothing from here to the end.
+        if (chunks.length === 0) break
         for (const chunk of chunks) offset = replayChunk(chunk, codec, onRecord)
       }
       isBroken = false

@@ -131,7 +131,8 @@ async function replayLog<R>(
     if (signal?.aborted === true) throw new LeaderClosedError(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     // Compaction and retention move on while the replay reads: what they took away is not part of the state.
     if (typeof read === 'string' && offset < log.logStartOffset) offset = log.logStartOffset
-    else if (typeof read === 'string' || read.length === 0) throw noBatchAt(leader, offset)
+    else if (typeof read === 'string') throw noBatchAt(leader, offset)
+    else if (read.length === 0) return
     else for (const chunk of read) offset = replayChunk(chunk, codec, onRecord)
     if (clock.monotonic() < turnEndsMs) continue
     await new Promise<void>(resolve => void clock.after(0, resolve))

@@ -1,6 +1,7 @@
 // The aborted transactions of a log: which batches a read_committed consumer must skip (Kafka's TransactionIndex, KIP-98). Each is one entry of
-// the store, put by the group commit that writes its marker, so an entry exists exactly when its marker does. The newest are in memory too,
-// so that who reads at the tail asks no disk; older ones, and all from before the start, are read when they are asked for.
+// the store, put by the group commit that writes its marker, so an entry exists exactly when its marker does; only
+// compaction takes it away before, when no batch of the transaction is left. The newest are in memory too, so that who reads at the tail
+// asks no disk; older ones, and all from before the start, are read when they are asked for.
 //
 // An entry, under the offset of its marker (keys.ts):
 //    0 version u8 (1) | 1 producerId int64 | 9 firstOffset u64 | 17 lastStableOffset u64
@@ -66,6 +67,13 @@ export class AbortedTransactions {
   truncateFrom(offset: number): void {
     this.#recent = this.#recent.filter(({ lastOffset }) => lastOffset < offset)
     this.#recentFrom = Math.min(this.#recentFrom, offset)
+  }
+
+  /** Compaction has left nothing of these. */
+  forget(gone: readonly { readonly lastOffset: number }[]): void {
+    if (gone.length === 0) return
+    const markers = new Set(gone.map(({ lastOffset }) => lastOffset))
+    this.#recent = this.#recent.filter(({ lastOffset }) => !markers.has(lastOffset))
   }
 
   /** The log starts at `offset`. */

@@ -64,6 +64,8 @@ export class LogCore {
 
   segments: Segment[] = []
   sealedBytes = 0
+  /** Exclusive: up to here the log was compacted. */
+  cleanedOffset = 0
   activeBase = 0
   active: ActiveFile | null = null
   /** Bytes of all batches that are not sealed, appends in flight included. */
@@ -170,7 +172,8 @@ export class LogCore {
     if (header.leaderEpoch >= 0) this.epochs.assign(header.leaderEpoch, header.baseOffset)
     if (header.producerId >= 0) this.#applyToProducers(header, marker)
     if (this.unsyncedRecords === 0) this.firstUnsyncedMs = nowMs
-    this.unsyncedRecords += header.recordCount
+    // A batch that compaction has emptied counts, too.
+    this.unsyncedRecords += Math.max(1, header.recordCount)
     if (this.unsyncedRecords >= this.config.flushMessages && this.config.flushMessages > 0) this.isDue = true
   }
 
@@ -198,10 +201,20 @@ export class LogCore {
     this.segmentBase = offset
   }
 
+  /** Ends the active segment, if it has something and began before `timestamp`. Returns whether it did. */
+  endIfOlderThan(timestamp: number): boolean {
+    if (this.segmentBytes === 0 || this.isTruncating) return false
+    const beganMs = this.firstTimestamp >= 0 ? this.firstTimestamp : this.firstAppendMs || this.lastAppendMs
+    if (beganMs >= timestamp) return false
+    this.roll(this.endOffset)
+    return true
+  }
+
   // As Kafka's LogSegment.shouldRoll; the time counts from the first batch of the segment, by the producers' clocks where they give one.
   #mustRoll(header: BatchHeader, sizeBytes: number, nowMs: number): boolean {
     if (this.segmentBytes === 0) return false
-    const { segmentBytes, segmentMs } = this.config
+    const { segmentBytes } = this.config
+    const segmentMs = maxSegmentMs(this.config)
     if (this.segmentBytes + sizeBytes > segmentBytes) return true
     if (header.lastOffset - this.segmentBase > MAX_SEGMENT_OFFSETS) return true
     if (segmentMs < 0) return false
@@ -212,7 +225,7 @@ export class LogCore {
 
   // Different for every segment, so that partitions created together do not roll together.
   #jitterMs(): number {
-    const limitMs = Math.min(this.config.segmentJitterMs, this.config.segmentMs)
+    const limitMs = Math.min(this.config.segmentJitterMs, maxSegmentMs(this.config))
     if (limitMs <= 0) return 0
     const mixed = Math.imul(this.partition + 1, 0x9e3779b1) ^ Math.imul(this.segmentBase + 1, 0x85ebca6b)
     return (mixed >>> 0) % limitMs
@@ -235,6 +248,7 @@ export class LogCore {
       maxTimestamp: this.maxTimestamp,
       maxTimestampOffset: this.maxTimestampOffset,
       oldestStagingFile: this.staged[0]?.fileId ?? 0,
+      cleanedOffset: this.cleanedOffset,
       epochs: this.epochs.entries(),
       topicName: this.topicName,
     }
@@ -270,4 +284,10 @@ export class LogCore {
     this.#notifiedStart = this.logStartOffset
     for (const listener of this.listeners) listener()
   }
+}
+
+// What is never sealed is never compacted (KIP-354).
+function maxSegmentMs({ cleanupPolicy, segmentMs, maxCompactionLagMs }: LogConfig): number {
+  if (!cleanupPolicy.has('compact') || maxCompactionLagMs === Number.MAX_SAFE_INTEGER) return segmentMs
+  return segmentMs < 0 ? maxCompactionLagMs : Math.min(segmentMs, maxCompactionLagMs)
 }

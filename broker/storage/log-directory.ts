@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Uuid } from '../base/uuid.ts'
+import type { CleanerConfig } from '../config/cleaner-config.ts'
 import type { LogConfig } from '../config/topic-config.ts'
 import type { DataDirectory } from './data-directory.ts'
 import { DoomedFiles } from './doomed-files.ts'
@@ -11,6 +12,7 @@ import { FilePool } from './file-pool.ts'
 import type { Files } from './files.ts'
 import { IndexCache } from './index-cache.ts'
 import { PROGRESS_KEY } from './keys.ts'
+import { defaultCleanerConfig, LogCleaner, type CleanerView } from './cleaner/log-cleaner.ts'
 import { LogCore } from './log-core.ts'
 import { largestFileId, loadLogs } from './log-loader.ts'
 import type { LogLimits, LogParts } from './log-parts.ts'
@@ -34,6 +36,7 @@ export type LogDirectoryOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly limits: LogLimits
+  readonly cleaner?: CleanerConfig
 }
 
 type Slot = { readonly core: LogCore; readonly log: PartitionLog }
@@ -43,6 +46,7 @@ export class LogDirectory {
   readonly #parts: LogParts
   readonly #doomed: DoomedFiles
   readonly #sealer: Sealer
+  readonly #cleaner: LogCleaner
   // By topic id, then by partition.
   readonly #topics = new Map<Uuid, Map<number, Slot>>()
   // Gone from the map, but not from the disk yet.
@@ -71,6 +75,7 @@ export class LogDirectory {
     if (cores.length > 0) log.info({ logs: cores.length, recovered }, 'partition logs opened')
     for (const core of cores) opened.#sealer.consider(core)
     opened.#upkeep = new Upkeep(opened.#parts, { logs: () => opened.#cores(), housekeep: () => opened.#housekeep() })
+    opened.#cleaner.start()
     return opened
   }
 
@@ -114,9 +119,12 @@ export class LogDirectory {
       folders,
       nextFileId,
       reserveError: () => this.#reserveError ?? this.#reserveErrorSince(),
+      hasRoomFor: sizeBytes => this.#roomBytes() - sizeBytes >= limits.diskReserveBytes,
       removeLater: (path, delayMs) => this.#doomed.add(path, delayMs),
     }
     this.#sealer = new Sealer(this.#parts, () => this.#coresOnDisk())
+    const rolled = (core: LogCore): void => this.#sealer.consider(core)
+    this.#cleaner = new LogCleaner(this.#parts, () => this.#cores(), rolled, options.cleaner ?? defaultCleanerConfig)
   }
 
   log(topicId: Uuid, partition: number): PartitionLog | undefined {
@@ -205,6 +213,19 @@ export class LogDirectory {
     await this.#doomed.removeDue()
   }
 
+  /** Cleans every compacted log that is worth it at once, instead of waiting for log.cleaner.backoff.ms. */
+  runCleaner(): Promise<void> {
+    return this.#cleaner.cleanAll()
+  }
+
+  configureCleaner(config: CleanerConfig): void {
+    this.#cleaner.configure(config)
+  }
+
+  cleanerView(): CleanerView {
+    return this.#cleaner.view()
+  }
+
   /** Flushes everything, writes every log down as clean, stops the background work. Does not close the store or the data directory. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -214,6 +235,7 @@ export class LogDirectory {
   async #close(): Promise<void> {
     const { writer, staging, pool, store } = this.#parts
     await this.#upkeep?.close()
+    await this.#cleaner.close()
     try {
       if (writer.failure === null) {
         const flushes: Promise<void>[] = []
@@ -290,12 +312,15 @@ export class LogDirectory {
     )
   }
 
-  // Between two looks at the disk: what was appended since takes twice its size at most, in a staging file and in the log's own.
   #reserveErrorSince(): StorageError | null {
     const { limits } = this.#options
-    const appendedBytes = this.#parts.writer.appendedBytes - this.#appendedAtLook
-    if (this.#usableBytes - 2 * appendedBytes >= limits.diskReserveBytes) return null
-    const message = `about ${appendedBytes} bytes were appended since the disk had ${this.#usableBytes} bytes free`
+    if (this.#roomBytes() >= limits.diskReserveBytes) return null
+    const message = `about ${this.#usableBytes - this.#roomBytes()} bytes were written since the disk had ${this.#usableBytes} bytes free`
     return new StorageError(message, { code: 'ENOSPC' })
+  }
+
+  // Between two looks at the disk: what was appended since takes twice its size at most, in a staging file and in the log's own.
+  #roomBytes(): number {
+    return this.#usableBytes - 2 * (this.#parts.writer.appendedBytes - this.#appendedAtLook)
   }
 }

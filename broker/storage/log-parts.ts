@@ -73,6 +73,8 @@ export type LogParts = {
   nextFileId(): number
   /** Why appends are refused to keep room on the disk, or null. */
   reserveError(): StorageError | null
+  /** Whether so many bytes more may be written without touching the disk's reserve. */
+  hasRoomFor(sizeBytes: number): boolean
   /** Removes a file some time after nobody needs it any more. */
   removeLater(path: string, delayMs: number): void
 }

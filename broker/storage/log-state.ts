@@ -9,7 +9,7 @@
 //   26 endOffset u64 (clean)         | 84 maxTimestampOffset u64 (clean)
 //   34 producersOffset u64           | 92 oldest staging file u48, 0: none (clean)
 //   42 active segment file u48,      | 98 epochs u32, each int32 epoch, u64 start offset
-//      0: none                       |    name u16 + UTF-8
+//      0: none                       |    name u16 + UTF-8, cleanedOffset u64
 import { assert } from '../base/assert.ts'
 import type { EpochEntry } from './leader-epochs.ts'
 import { StorageError } from './storage-error.ts'
@@ -34,6 +34,8 @@ export type LogState = {
   maxTimestamp: number
   maxTimestampOffset: number
   oldestStagingFile: number
+  /** Exclusive: up to here the log was compacted. */
+  cleanedOffset: number
   epochs: readonly EpochEntry[]
   topicName: string
 }
@@ -45,7 +47,7 @@ const EPOCH_SIZE = 12
 
 export function encodeLogState(state: LogState): Buffer {
   const name = Buffer.from(state.topicName)
-  const value = Buffer.alloc(EPOCHS_AT + 4 + state.epochs.length * EPOCH_SIZE + 2 + name.length)
+  const value = Buffer.alloc(EPOCHS_AT + 4 + state.epochs.length * EPOCH_SIZE + 2 + name.length + 8)
   value[0] = VERSION
   value[1] = state.isClean ? CLEAN_BIT : 0
   writeU64(value, 2, state.logStartOffset)
@@ -68,7 +70,9 @@ export function encodeLogState(state: LogState): Buffer {
     at += EPOCH_SIZE
   }
   at = value.writeUInt16BE(name.length, at)
-  assert(name.copy(value, at) === value.length - at, 'a log state is as long as its parts')
+  at += name.copy(value, at)
+  writeU64(value, at, state.cleanedOffset)
+  assert(at + 8 === value.length, 'a log state is as long as its parts')
   return value
 }
 
@@ -80,6 +84,7 @@ export function decodeLogState(value: Buffer): LogState {
   for (let left = value.readUInt32BE(EPOCHS_AT); left > 0; left--, at += EPOCH_SIZE) {
     epochs.push({ epoch: value.readInt32BE(at), startOffset: readU64(value, at + 4) })
   }
+  const nameEnd = at + 2 + value.readUInt16BE(at)
   return {
     isClean: (value[1]! & CLEAN_BIT) !== 0,
     logStartOffset: readU64(value, 2),
@@ -95,8 +100,10 @@ export function decodeLogState(value: Buffer): LogState {
     maxTimestamp: readI64(value, 76),
     maxTimestampOffset: readU64(value, 84),
     oldestStagingFile: value.readUIntBE(92, 6),
+    // Before logs were compacted there was none.
+    cleanedOffset: nameEnd < value.length ? readU64(value, nameEnd) : 0,
     epochs,
-    topicName: value.toString('utf8', at + 2, at + 2 + value.readUInt16BE(at)),
+    topicName: value.toString('utf8', at + 2, nameEnd),
   }
 }
 

@@ -46,6 +46,7 @@ export function restore(stored: StoredLog, config: LogConfig, parts: LogParts): 
   core.segments = segments
   for (const segment of segments) core.sealedBytes += segment.sizeBytes
   core.activeBase = state.activeBase
+  core.cleanedOffset = state.cleanedOffset
   if (state.activeFileId !== 0) core.active = restoreActive(core, state, parts)
   core.producersOffset = state.producersOffset
   core.needsState = false

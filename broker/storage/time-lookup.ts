@@ -19,23 +19,27 @@ export async function findByTimestamp(
   parts: LogParts,
   timestamp: number,
 ): Promise<OffsetAndTimestamp | null> {
-  // Below it there is no such record. What is behind it may be sealed while this looks at it.
+  // Below it there is no such record. What is behind it may be sealed while this looks at it, and segments may become one.
   let from = core.logStartOffset
   let attempts = 0
   for (;;) {
     const segment = core.segments[segmentIndexAt(core.segments, Math.max(from, core.logStartOffset))]
     if (segment !== undefined) {
-      const offset = segment.maxTimestamp < timestamp ? null : await firstStretch(core, parts, segment, timestamp)
-      const found = offset === null ? null : await findFrom(core, parts, offset, segment.endOffset, timestamp)
-      if (found !== null) return found
-      from = segment.endOffset
-      continue
-    }
-    if (core.maxTimestamp < timestamp) return null
-    const version = core.shapeVersion
-    const offset = await firstExtent(core, parts, timestamp)
-    if (version === core.shapeVersion && core.reshaping === 0) {
-      return offset === null ? null : findFrom(core, parts, offset, core.endOffset, timestamp)
+      const offset =
+        segment.maxTimestamp < timestamp ? segment.endOffset : await firstStretch(core, parts, segment, timestamp)
+      if (offset !== null) {
+        const found = await findFrom(core, parts, offset, segment.endOffset, timestamp)
+        if (found !== null) return found
+        from = segment.endOffset
+        continue
+      }
+    } else {
+      if (core.maxTimestamp < timestamp) return null
+      const version = core.shapeVersion
+      const offset = await firstExtent(core, parts, timestamp)
+      if (version === core.shapeVersion && core.reshaping === 0) {
+        return offset === null ? null : findFrom(core, parts, offset, core.endOffset, timestamp)
+      }
     }
     if (++attempts === MAX_ATTEMPTS) throw changedTooOften(core, attempts)
     await parts.writer.groupEnd()
@@ -44,6 +48,17 @@ export async function findByTimestamp(
 
 /** The first record with the highest timestamp, null for an empty log. Rejects with StorageError. */
 export async function findMaxTimestamp(core: LogCore, parts: LogParts): Promise<OffsetAndTimestamp | null> {
+  for (let attempt = 1; ; attempt++) {
+    if (core.reshaping > 0) await parts.writer.groupEnd()
+    const version = core.shapeVersion
+    const found = await latest(core, parts)
+    // A look that found nothing counts only if the records did not move meanwhile.
+    const isUnchanged = version === core.shapeVersion && core.reshaping === 0
+    if (found !== null || isUnchanged || attempt === MAX_ATTEMPTS) return found
+  }
+}
+
+async function latest(core: LogCore, parts: LogParts): Promise<OffsetAndTimestamp | null> {
   let best: { timestamp: number; offset: number } | null = null
   for (const segment of core.segments) {
     if (segment.endOffset <= core.logStartOffset) continue
@@ -55,12 +70,14 @@ export async function findMaxTimestamp(core: LogCore, parts: LogParts): Promise<
     best = { timestamp: core.maxTimestamp, offset: core.maxTimestampOffset }
   }
   if (best === null || core.endOffset === core.logStartOffset) return null
-  // Records below the log start are still in their batch or segment; then only a look at all the others tells.
-  if (best.offset < core.logStartOffset) return maxFrom(core, parts, core.logStartOffset)
-  return findFrom(core, parts, best.offset, core.endOffset, best.timestamp)
+  // Records below the log start are still in their batch or segment, and a batch that compaction has emptied still has its time; then
+  // only a look at all the others tells.
+  const found =
+    best.offset < core.logStartOffset ? null : await findFrom(core, parts, best.offset, core.endOffset, best.timestamp)
+  return found ?? maxFrom(core, parts, core.logStartOffset)
 }
 
-// Where the stretch of a segment begins that has the first record at or above the timestamp.
+// Null when the segment is gone: with its records, or because they are in another one. Else where the stretch of a segment begins that has the first record at or above the timestamp.
 async function firstStretch(
   core: LogCore,
   parts: LogParts,
@@ -68,12 +85,11 @@ async function firstStretch(
   timestamp: number,
 ): Promise<number | null> {
   const index = await parts.indexes.get(core.keys, segment)
-  // The segment went away meanwhile: so did its records.
   if (index === null) return null
   for (let at = 0; at < index.length; at++) {
     if (index.maxTimestamp(at) >= timestamp) return Math.max(index.stretch(at).offset, core.logStartOffset)
   }
-  return null
+  return segment.endOffset
 }
 
 async function firstExtent(core: LogCore, parts: LogParts, timestamp: number): Promise<number | null> {

@@ -4,7 +4,7 @@
 // segment, in the same commit; what comes next begins a new file. So if a power loss undoes the cut, all bytes are where they were.
 // Only when the cut is on the disk the files give their ends back to the file system.
 import { assert } from '../base/assert.ts'
-import { HEADER_SIZE, lastOffset, maxTimestamp, sizeOf } from '../records/batch.ts'
+import { HEADER_SIZE, lastOffset, maxTimestamp, recordCount, sizeOf } from '../records/batch.ts'
 import { encodeFileExtent, encodeInlineExtent, INLINE, type Extent } from './extent.ts'
 import { eachExtent, HotPart } from './hot-part.ts'
 import { MAX_OFFSET } from './keys.ts'
@@ -95,7 +95,7 @@ function batchesBelow(bytes: Buffer, from: number, endOffset: number): { size: n
   let latest = -1
   while (at + HEADER_SIZE <= bytes.length && lastOffset(bytes, at) < endOffset) {
     last = lastOffset(bytes, at)
-    latest = Math.max(latest, maxTimestamp(bytes, at))
+    if (recordCount(bytes, at) > 0) latest = Math.max(latest, maxTimestamp(bytes, at))
     at += sizeOf(bytes, at)
   }
   return { size: at, last, latest }
@@ -118,15 +118,22 @@ async function cutActive(core: LogCore, parts: LogParts, endOffset: number, acro
 
 async function cutSegments(core: LogCore, parts: LogParts, endOffset: number): Promise<Cut> {
   const at = segmentIndexAt(core.segments, endOffset)
+  const segment = core.segments[at]
+  // What was compacted away may leave a gap between the last sealed segment and the active one.
+  if (segment === undefined) return cutBetween(core, core.segments, endOffset)
   const whole = core.segments.slice(0, at)
-  const segment = core.segments[at]!
   const shorter = segment.baseOffset < endOffset ? await cutSegment(core, parts, segment, endOffset) : null
-  const end = shorter?.segment.endOffset ?? Math.min(endOffset, segment.baseOffset)
+  if (shorter === null) return cutBetween(core, whole, Math.min(endOffset, segment.baseOffset))
+  const cut = cutBetween(core, [...whole, shorter.segment], shorter.segment.endOffset)
+  return { ...cut, newIndex: shorter.index }
+}
+
+function cutBetween(core: LogCore, segments: readonly Segment[], endOffset: number): Cut {
   return {
-    endOffset: end,
-    segments: shorter === null ? whole : [...whole, shorter.segment],
-    newIndex: shorter?.index ?? null,
-    activeBase: end,
+    endOffset,
+    segments,
+    newIndex: null,
+    activeBase: endOffset,
     keepsActive: false,
     extentsFrom: core.activeBase,
     remainder: null,
@@ -220,6 +227,7 @@ async function applyCut(core: LogCore, parts: LogParts, cut: Cut): Promise<void>
           activeBase: cut.activeBase,
           activeFileId: cut.keepsActive ? (active?.fileId ?? 0) : 0,
           producersOffset: cut.endOffset,
+          cleanedOffset: Math.min(core.cleanedOffset, cut.endOffset),
           syncedOffset: Math.min(core.syncedOffset, cut.endOffset),
           epochs: epochs.entries(),
         }),
@@ -244,6 +252,7 @@ function show(core: LogCore, parts: LogParts, cut: Cut, hot: HotPart, producers:
   core.syncedOffset = cut.endOffset
   core.flushedOffset = cut.endOffset
   core.producersOffset = cut.endOffset
+  core.cleanedOffset = Math.min(core.cleanedOffset, cut.endOffset)
   core.unsyncedRecords = 0
   core.epochs.truncateFromEnd(cut.endOffset)
   core.producers.load(producers)
@@ -307,6 +316,7 @@ export async function restartAt(core: LogCore, parts: LogParts, offset: number):
             activeBase: offset,
             activeFileId: 0,
             producersOffset: offset,
+            cleanedOffset: Math.min(core.cleanedOffset, offset),
             syncedOffset: offset,
             epochs: [],
           }),

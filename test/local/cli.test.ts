@@ -206,10 +206,10 @@ test('configuration comes from flags, environment and file, in this order', asyn
   const path = join(folder, 'broker.yaml')
   await writeFile(path, `node.id: 3\nflotilla.log.level: error\nlog:\n  dirs: ${join(folder, 'from-file')}\n`)
   const broker = run(['broker', '--set', 'listeners=PLAINTEXT://127.0.0.1:0', '--set', 'flotilla.http.port=-1'], {
-    env: { FLOTILLA_CONFIG: path, FLOTILLA_LOG_LEVEL: 'info', FLOTILLA_LOG_CLEANER_THREADS: '2' },
+    env: { FLOTILLA_CONFIG: path, FLOTILLA_LOG_LEVEL: 'info', FLOTILLA_NUM_IO_THREADS: '2' },
   })
   await broker.seen(SERVES)
-  match(broker.output.out, /accepted, but without effect here: log.cleaner.threads/)
+  match(broker.output.out, /accepted, but without effect here: num.io.threads/)
   match(broker.output.out, /"nodeId":3/)
   ok((await readdir(folder)).includes('from-file'))
   broker.child.kill('SIGTERM')

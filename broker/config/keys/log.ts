@@ -142,45 +142,57 @@ export const logKeys: readonly ConfigKey[] = [
     'Threads that recover logs in Kafka; our recovery is not bound by threads.',
     { updateMode: 'cluster-wide' },
   ),
-  known('log.cleaner.enable', boolean(true), "Whether Kafka's log cleaner runs; compaction is not performed yet."),
-  known('log.cleaner.threads', int(1, atLeast(0)), "Threads of Kafka's log cleaner.", { updateMode: 'cluster-wide' }),
-  known(
+  honoured(
+    'log.cleaner.enable',
+    boolean(true),
+    'Whether compacted logs are cleaned; without it they, and the internal topics, grow without end.',
+  ),
+  honoured('log.cleaner.threads', int(1, atLeast(0)), 'How many logs are cleaned at a time.', {
+    updateMode: 'cluster-wide',
+  }),
+  honoured(
     'log.cleaner.backoff.ms',
     long(15_000, atLeast(0)),
     'How long the log cleaner sleeps when there is nothing to clean.',
     { updateMode: 'cluster-wide' },
   ),
-  known('log.cleaner.dedupe.buffer.size', long(134_217_728), 'Memory for the key tables of the log cleaner.', {
+  honoured(
+    'log.cleaner.dedupe.buffer.size',
+    long(134_217_728),
+    'Memory for the key tables of all cleanings together, about 27 bytes for each key; taken as it is needed.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured(
+    'log.cleaner.io.buffer.size',
+    int(524_288, atLeast(0)),
+    'Memory for the reads and writes of all cleanings together; a cleaning uses from 64 to 256 KiB of it.',
+    { updateMode: 'cluster-wide' },
+  ),
+  honoured('log.cleaner.io.buffer.load.factor', double(0.9), 'How full the key table of the log cleaner may become.', {
     updateMode: 'cluster-wide',
   }),
-  known('log.cleaner.io.buffer.size', int(524_288, atLeast(0)), 'Memory for the reads and writes of the log cleaner.', {
-    updateMode: 'cluster-wide',
-  }),
-  known('log.cleaner.io.buffer.load.factor', double(0.9), 'How full the key table of the log cleaner may become.', {
-    updateMode: 'cluster-wide',
-  }),
-  known(
+  honoured(
     'log.cleaner.io.max.bytes.per.second',
     double('1.7976931348623157E308'),
     'How much the log cleaner may read and write per second.',
     { updateMode: 'cluster-wide' },
   ),
-  known(
+  honoured(
     'log.cleaner.delete.retention.ms',
     long(86_400_000, atLeast(0)),
     'How long a tombstone survives in a compacted topic.',
     { updateMode: 'cluster-wide' },
   ),
-  known(
+  honoured(
     'log.cleaner.min.cleanable.ratio',
     double(0.5, between(0, 1)),
     'The share of a log that must be uncleaned before it is compacted.',
     { updateMode: 'cluster-wide' },
   ),
-  known('log.cleaner.min.compaction.lag.ms', long(0, atLeast(0)), 'Records younger than this are not compacted.', {
+  honoured('log.cleaner.min.compaction.lag.ms', long(0, atLeast(0)), 'Records younger than this are not compacted.', {
     updateMode: 'cluster-wide',
   }),
-  known(
+  honoured(
     'log.cleaner.max.compaction.lag.ms',
     long(MAX_LONG, atLeast(1)),
     'Records older than this are compacted whatever the ratio is.',

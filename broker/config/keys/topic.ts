@@ -42,7 +42,7 @@ export const topicKeys: readonly ConfigKey[] = [
   honoured('compression.zstd.level', int(3, between(-131_072, 22)), 'Level used when compression.type is zstd.', {
     brokerKey: 'compression.zstd.level',
   }),
-  known('delete.retention.ms', long(86_400_000, atLeast(0)), 'How long a tombstone survives in a compacted topic.', {
+  honoured('delete.retention.ms', long(86_400_000, atLeast(0)), 'How long a tombstone survives in a compacted topic.', {
     brokerKey: 'log.cleaner.delete.retention.ms',
   }),
   known(
@@ -93,7 +93,7 @@ export const topicKeys: readonly ConfigKey[] = [
     'How long records that are also in the tiered store stay on the local disk; -2 means as long as retention.ms.',
     { brokerKey: 'log.local.retention.ms' },
   ),
-  known(
+  honoured(
     'max.compaction.lag.ms',
     long(MAX_LONG, atLeast(1)),
     'Records older than this are compacted whatever the ratio is.',
@@ -129,13 +129,13 @@ export const topicKeys: readonly ConfigKey[] = [
     "Whether a record's time is the one its producer set or the one of its arrival.",
     { brokerKey: 'log.message.timestamp.type' },
   ),
-  known(
+  honoured(
     'min.cleanable.dirty.ratio',
     double(0.5, between(0, 1)),
     'The share of a log that must be uncleaned before it is compacted.',
     { brokerKey: 'log.cleaner.min.cleanable.ratio' },
   ),
-  known('min.compaction.lag.ms', long(0, atLeast(0)), 'Records younger than this are not compacted.', {
+  honoured('min.compaction.lag.ms', long(0, atLeast(0)), 'Records younger than this are not compacted.', {
     brokerKey: 'log.cleaner.min.compaction.lag.ms',
   }),
   honoured(

@@ -10,11 +10,14 @@ const WINDOW_MS = 300
 
 export class Throttle {
   readonly #clock: Clock
+  readonly #signal: AbortSignal
   #bytesPerSecond: number
   #allowedFromMs: number
 
-  constructor(clock: Clock, bytesPerSecond: number) {
+  /** Nobody waits any more once `signal` is aborted. */
+  constructor(clock: Clock, bytesPerSecond: number, signal: AbortSignal) {
     this.#clock = clock
+    this.#signal = signal
     this.#bytesPerSecond = bytesPerSecond
     this.#allowedFromMs = clock.monotonic()
   }
@@ -28,17 +31,20 @@ export class Throttle {
     const nowMs = this.#clock.monotonic()
     const from = Math.max(this.#allowedFromMs, nowMs - WINDOW_MS)
     this.#allowedFromMs = from + (sizeBytes / this.#bytesPerSecond) * 1000
-    if (from > nowMs) await rest(this.#clock, from - nowMs)
+    // A timer has no shorter times; what is left of it counts with the next bytes.
+    if (from - nowMs >= 1) await pause(this.#clock, from - nowMs, this.#signal)
   }
 }
 
 /** The turns of one worker. */
 export class Pace {
   readonly #clock: Clock
+  readonly #signal: AbortSignal
   #sinceMs: number
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, signal: AbortSignal) {
     this.#clock = clock
+    this.#signal = signal
     this.#sinceMs = clock.monotonic()
   }
 
@@ -48,11 +54,21 @@ export class Pace {
   }
 
   async rest(): Promise<void> {
-    await rest(this.#clock, REST_MS)
+    await pause(this.#clock, REST_MS, this.#signal)
     this.#sinceMs = this.#clock.monotonic()
   }
 }
 
-function rest(clock: Clock, delayMs: number): Promise<void> {
-  return new Promise(resolve => void clock.after(delayMs, resolve))
+/** Resolves after `delayMs`, or when `signal` is aborted. */
+export function pause(clock: Clock, delayMs: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    const end = (): void => {
+      timer.cancel()
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = clock.after(delayMs, end)
+    signal.addEventListener('abort', end)
+  })
 }

@@ -10,19 +10,33 @@ export type AbortedTransaction = {
 }
 
 export class CleanedTransactions {
-  // By first offset; those up to #next have begun.
-  readonly #aborted: readonly AbortedTransaction[]
+  readonly #fromOffset: number
+  // By first offset; those before #next have begun.
+  #ahead: AbortedTransaction[] = []
   #next = 0
+  // Offsets of the markers that are ahead.
+  readonly #markers = new Set<number>()
   // By producer id: the transactions that the walk is in.
   readonly #inAborted = new Map<number, { readonly transaction: AbortedTransaction; hasBatch: boolean }>()
   readonly #inCommitted = new Set<number>()
   #needed: AbortedTransaction[] = []
 
-  /** The walk begins at `fromOffset`; `aborted` has every aborted transaction that ends there or later. */
-  constructor(aborted: readonly AbortedTransaction[], fromOffset: number) {
-    // One that ended before would never end in this walk, and take the producer's next ones with it.
-    const ahead = aborted.filter(({ lastOffset }) => lastOffset >= fromOffset)
-    this.#aborted = ahead.sort((a, b) => a.firstOffset - b.firstOffset)
+  /** The walk begins at `fromOffset`. */
+  constructor(fromOffset: number) {
+    this.#fromOffset = fromOffset
+  }
+
+  /** Aborted transactions of what comes next; some of them may have been added before. */
+  add(aborted: readonly AbortedTransaction[]): void {
+    const ahead = this.#ahead.slice(this.#next)
+    for (const transaction of aborted) {
+      // One that ended before would never end in this walk, and take the producer's next ones with it.
+      if (transaction.lastOffset < this.#fromOffset || this.#markers.has(transaction.lastOffset)) continue
+      this.#markers.add(transaction.lastOffset)
+      ahead.push(transaction)
+    }
+    this.#ahead = ahead.sort((a, b) => a.firstOffset - b.firstOffset)
+    this.#next = 0
   }
 
   /** The walk is at a transactional batch that is no marker. Returns whether it is of an aborted transaction. */
@@ -40,6 +54,7 @@ export class CleanedTransactions {
   /** The walk is at a marker. Returns whether nothing is left of its transaction. */
   onMarker(producerId: number, lastOffset: number, result: 'commit' | 'abort'): boolean {
     this.#beginUpTo(lastOffset)
+    this.#markers.delete(lastOffset)
     if (result === 'commit') return !this.#inCommitted.delete(producerId)
     const aborted = this.#inAborted.get(producerId)
     this.#inAborted.delete(producerId)
@@ -58,8 +73,8 @@ export class CleanedTransactions {
   }
 
   #beginUpTo(offset: number): void {
-    for (; this.#next < this.#aborted.length; this.#next++) {
-      const transaction = this.#aborted[this.#next]!
+    for (; this.#next < this.#ahead.length; this.#next++) {
+      const transaction = this.#ahead[this.#next]!
       if (transaction.firstOffset > offset) return
       if (!this.#inAborted.has(transaction.producerId)) {
         this.#inAborted.set(transaction.producerId, { transaction, hasBatch: false })

@@ -27,7 +27,7 @@ export class History {
 
   append(init: BatchInit): Buffer {
     const batch = buildBatch({ leaderEpoch: 1, ...init, baseOffset: this.endOffset })
-    this.#take(batch, -1)
+    this.#take(batch)
     return batch
   }
 
@@ -42,18 +42,18 @@ export class History {
     if (result === 'abort' && firstOffset >= 0) this.aborted.push({ producerId, firstOffset, lastOffset: baseOffset })
     const marker = { result, coordinatorEpoch: 0, producerId, producerEpoch, timestamp, baseOffset, leaderEpoch: 1 }
     const batch = buildEndTransactionMarker(marker)
-    this.#take(batch, 0)
+    this.#take(batch)
     return batch
   }
 
-  #take(batch: Buffer, coordinatorEpoch: number): void {
+  #take(batch: Buffer): void {
     this.batches.push(batch)
-    this.producers.apply(readHeader(batch), coordinatorEpoch)
+    this.producers.apply(readHeader(batch), readEndTransactionMarker(batch))
     this.endOffset = lastOffset(batch, 0) + 1
   }
 
   get stableOffset(): number {
-    const open = this.producers.firstOpenTransactionOffset
+    const open = this.producers.firstOpenOffset
     return open < 0 ? this.endOffset : open
   }
 
@@ -61,12 +61,17 @@ export class History {
   clean(nowMs: number, options: { roundEnd?: number; mapBytes?: number; deleteRetentionMs?: number } = {}): void {
     const { roundEnd = this.stableOffset, mapBytes = 100_000, deleteRetentionMs = 1000 } = options
     const map = new OffsetMap(mapBytes, 0.9)
-    const index = new KeyIndex(map, new CleanedTransactions(this.aborted, this.cleanedOffset), this.cleanedOffset)
+    const dirty = new CleanedTransactions(this.cleanedOffset)
+    dirty.add(this.aborted)
+    const index = new KeyIndex(map, dirty, this.cleanedOffset)
     for (const batch of this.batches) {
       if (lastOffset(batch, 0) < this.cleanedOffset) continue
       if (baseOffset(batch, 0) >= roundEnd || !run(index.add(batch))) break
     }
-    const transactions = new CleanedTransactions(this.aborted, 0)
+    const transactions = new CleanedTransactions(0)
+    transactions.add(this.aborted.slice(0, 1))
+    // As with a log of several groups, some are added twice.
+    transactions.add(this.aborted)
     const rules: CleaningRules = {
       newest: map,
       mappedEnd: index.mappedEnd,

@@ -7,6 +7,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
 import { lastOffset, readHeader } from '../../../../broker/records/batch.ts'
+import { readEndTransactionMarker } from '../../../../broker/records/control.ts'
 import { ProducerState } from '../../../../broker/storage/producer-state.ts'
 import { seededNumbers } from '../../../seeded.ts'
 import { History, type Reading } from './history.ts'
@@ -143,7 +144,7 @@ class World {
 
   #checkProducers(): void {
     const found = new ProducerState()
-    for (const batch of this.log.batches) found.apply(readHeader(batch), 0)
+    for (const batch of this.log.batches) found.apply(readHeader(batch), readEndTransactionMarker(batch))
     for (const known of this.log.producers.entries()) {
       const entry = found.get(known.producerId)
       equal(entry?.producerEpoch, known.producerEpoch)

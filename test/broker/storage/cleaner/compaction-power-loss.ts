@@ -1,0 +1,368 @@
+// The power-loss check of compaction. A script, made from a seed, appends records of few keys to compacted partitions, cleans them, cuts them above
+// their high watermark, deletes records, stops and starts again, on twins of a disk whose power goes at a chosen change. Then the
+// directory is opened again, and every log must be what compaction may leave of what was appended:
+//
+// - every record is one that was appended, at its offset; the newest of each key is there, and all that were never stable enough to be cleaned
+// - everything that was acknowledged under a strict flush policy, or that `syncedOffset` claimed, counts as appended
+// - producers are what the batches said, gone or not; no file is there that belongs to nobody
+// - and it goes on: more appends, another cleaning, a clean stop, another start.
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import type { LogConfig } from '../../../../broker/config/topic-config.ts'
+import { lastOffset, readHeader, type BatchHeader } from '../../../../broker/records/batch.ts'
+import { readRecords } from '../../../../broker/records/record.ts'
+import { ALL_SEGMENTS } from '../../../../broker/storage/keys.ts'
+import type { LogDirectory } from '../../../../broker/storage/log-directory.ts'
+import type { PartitionLog } from '../../../../broker/storage/partition-log.ts'
+import { ProducerState, type ProducerEntry } from '../../../../broker/storage/producer-state.ts'
+import { decodeSegment, fileIdOf } from '../../../../broker/storage/segment.ts'
+import type { Store } from '../../../../broker/storage/store.ts'
+import { manualClock, type ManualClock } from '../../../manual-clock.ts'
+import { seededNumbers } from '../../../seeded.ts'
+import { CrashingFiles } from '../crashing-files.ts'
+import { CrashingStoreDisk } from '../crashing-store.ts'
+import { append, batchOf, CONFIG, DATA, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
+import { Power } from '../power.ts'
+import type { Cut } from '../power-loss.ts'
+import { recordOf } from './history.ts'
+
+type Line = { readonly offset: number; readonly key: string; readonly value: string | null }
+
+/** What a partition was given. */
+type Ledger = {
+  lines: Line[]
+  headers: BatchHeader[]
+  /** Exclusive: must be there. */
+  guaranteedOffset: number
+  minStartOffset: number
+  maxStartOffset: number
+  /** Exclusive: what may have been cleaned. */
+  highWatermark: number
+  /** A truncation to this offset was begun. */
+  ceiling: number
+}
+
+const COMPACTED: LogConfig = {
+  ...CONFIG,
+  cleanupPolicy: new Set(['compact'] as const),
+  deleteRetentionMs: 1000,
+  minCleanableDirtyRatio: 0,
+}
+
+const CONFIGS: readonly LogConfig[] = [
+  { ...COMPACTED, segmentBytes: 900 },
+  { ...COMPACTED, segmentBytes: 1500, flushMessages: -1 },
+  { ...COMPACTED, segmentBytes: 2500, cleanupPolicy: new Set(['compact', 'delete'] as const) },
+]
+
+class World {
+  readonly power = new Power()
+  readonly files = new CrashingFiles(this.power)
+  readonly disk = new CrashingStoreDisk(this.power)
+  clock: ManualClock = manualClock()
+  readonly ledgers = new Map<number, Ledger>()
+  readonly #random: () => number
+  #steps: number
+  #value = 0
+  store!: Store
+  logs!: LogDirectory
+
+  constructor(seed: number, steps: number) {
+    this.#random = seededNumbers(seed)
+    this.#steps = steps
+  }
+
+  /** A machine with a data directory; from here on changes count. */
+  static async make(seed: number, steps: number): Promise<World> {
+    const world = new World(seed, steps)
+    await world.files.makeFolder(DATA)
+    await world.files.syncFolder('/')
+    world.power.restore()
+    return world
+  }
+
+  async open(isCleanStart: boolean): Promise<void> {
+    this.store = await this.disk.open()
+    await this.#openLogs(isCleanStart)
+  }
+
+  async #openLogs(isCleanStart: boolean): Promise<void> {
+    const { store, files, clock } = this
+    this.logs = await openDirectory({ store, files, clock, isCleanStart, limits: { producerIdExpirationMs: Infinity } })
+    for (const log of this.logs.logs()) {
+      log.configure(CONFIGS[log.partition]!)
+      log.deletableOffset = Math.min(this.ledgers.get(log.partition)!.highWatermark, log.endOffset)
+    }
+  }
+
+  /** Runs the script until its end or the power's. */
+  async run(): Promise<void> {
+    try {
+      await this.open(false)
+      for (let partition = 0; partition < CONFIGS.length; partition++) this.#log(partition)
+      for (; this.#steps > 0 && !this.power.isOff; this.#steps--) await this.#step()
+      if (!this.power.isOff) await this.#reopen()
+    } catch (error) {
+      if (!this.power.isOff) throw error
+    }
+    // What is under way in the dead process fails; nobody hears of it.
+    await settled()
+  }
+
+  #pick(count: number): number {
+    return Math.floor(this.#random() * count)
+  }
+
+  #log(partition: number): PartitionLog {
+    const known = this.logs.log(TOPIC, partition)
+    if (known !== undefined) return known
+    this.ledgers.set(partition, {
+      lines: [],
+      headers: [],
+      guaranteedOffset: 0,
+      minStartOffset: 0,
+      maxStartOffset: 0,
+      highWatermark: 0,
+      ceiling: Infinity,
+    })
+    const log = this.logs.create(TOPIC, partition, 'orders', CONFIGS[partition]!)
+    log.deletableOffset = 0
+    return log
+  }
+
+  async #step(): Promise<void> {
+    const choice = this.#pick(100)
+    const log = this.#log(this.#pick(CONFIGS.length))
+    const ledger = this.ledgers.get(log.partition)!
+    if (choice < 50) await this.#appendSome()
+    else if (choice < 54) await log.flush()
+    else if (choice < 72) await this.#clean()
+    else if (choice < 78) await this.#truncate(log, ledger)
+    else if (choice < 84) await this.#deleteRecords(log, ledger)
+    else if (choice < 92) await this.#passTime()
+    else if (choice < 95) await this.#reopen()
+    else if (choice < 98) await this.#die()
+    else await settled()
+    if (!this.power.isOff) this.note()
+  }
+
+  note(): void {
+    for (const log of this.logs.logs()) promise(this.ledgers.get(log.partition)!, log.syncedOffset)
+  }
+
+  async #appendSome(): Promise<void> {
+    const waits: Promise<void>[] = []
+    for (let count = 2 + this.#pick(8); count > 0; count--) {
+      const log = this.#log(this.#pick(CONFIGS.length))
+      waits.push(this.append(log, this.ledgers.get(log.partition)!))
+    }
+    if (this.#pick(3) > 0) await Promise.all(waits)
+    else for (const wait of waits) wait.catch(() => {})
+  }
+
+  append(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const texts = Array.from({ length: 1 + this.#pick(3) }, () => {
+      const key = `key-${this.#pick(6)}`
+      return this.#pick(5) === 0 ? key : `${key}=${this.#value++}${'.'.repeat(this.#pick(200))}`
+    })
+    const producerId = this.#pick(3) === 0 ? -1 : 10 + this.#pick(3)
+    const batch = batchOf(0, 0, {
+      producerId,
+      producerEpoch: producerId < 0 ? -1 : 0,
+      baseSequence: producerId < 0 ? -1 : this.#value,
+      records: texts.map(text => recordOf(text, 1000 + this.#value)),
+    })
+    const stored = append(log, batch)
+    ledger.headers.push(readHeader(batch))
+    ledger.lines.push(...linesOf(batch))
+    const endOffset = log.endOffset
+    const isStrict = CONFIGS[log.partition]!.flushMessages === 1
+    return stored.then(() => {
+      if (isStrict && ledger.lines.some(({ offset }) => offset === endOffset - 1)) promise(ledger, endOffset)
+    })
+  }
+
+  async #clean(): Promise<void> {
+    for (const log of this.logs.logs()) {
+      const ledger = this.ledgers.get(log.partition)!
+      if (this.#pick(4) > 0) ledger.highWatermark = Math.max(ledger.highWatermark, log.syncedOffset)
+      log.deletableOffset = ledger.highWatermark
+    }
+    const cleaned = this.logs.runCleaner()
+    // Often the next step begins while it runs.
+    if (this.#pick(3) > 0) await cleaned
+    equal(this.logs.cleanerView().uncleanablePartitions, 0)
+  }
+
+  // A follower is cut above what was replicated to all.
+  async #truncate(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const from = Math.max(ledger.highWatermark, log.logStartOffset)
+    if (log.endOffset <= from) return
+    const target = from + this.#pick(log.endOffset - from)
+    ledger.ceiling = baseOfBatchWith(ledger.headers, target)
+    promise(ledger, 0)
+    await log.truncate(target)
+    ledger.ceiling = Infinity
+    ledger.lines = ledger.lines.filter(({ offset }) => offset < log.endOffset)
+    ledger.headers = ledger.headers.filter(({ baseOffset }) => baseOffset < log.endOffset)
+  }
+
+  async #deleteRecords(log: PartitionLog, ledger: Ledger): Promise<void> {
+    if (ledger.highWatermark <= log.logStartOffset) return
+    const target = log.logStartOffset + this.#pick(ledger.highWatermark - log.logStartOffset + 1)
+    ledger.maxStartOffset = Math.max(ledger.maxStartOffset, target)
+    await log.deleteRecordsBefore(target)
+    ledger.minStartOffset = Math.max(ledger.minStartOffset, target)
+  }
+
+  async #passTime(): Promise<void> {
+    for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.maxStartOffset = log.endOffset
+    this.clock.advance([500, 2500, 16_000][this.#pick(3)]!)
+    await settled()
+    for (const log of this.logs.logs()) {
+      const ledger = this.ledgers.get(log.partition)!
+      ledger.minStartOffset = log.logStartOffset
+      ledger.maxStartOffset = log.logStartOffset
+    }
+  }
+
+  // The process is killed, but not the machine: what it wrote is in memory still, synced or not.
+  async #die(): Promise<void> {
+    await settled()
+    this.clock = manualClock(this.clock.now())
+    await this.#openLogs(false)
+    this.note()
+    await this.check()
+  }
+
+  async #reopen(): Promise<void> {
+    await this.logs.close()
+    this.note()
+    await this.store.close()
+    await this.open(true)
+    await this.check()
+  }
+
+  /** The power was lost: opens what is left. */
+  async comeBack(keepSeed: number | null, recoveryCut: number | null): Promise<void> {
+    this.power.cut()
+    const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
+    this.files.crash(chance)
+    await this.disk.crash(chance)
+    this.power.restore()
+    if (recoveryCut !== null) this.power.cutAt(recoveryCut, 'after')
+    try {
+      await this.open(false)
+    } catch (error) {
+      if (!this.power.isOff) throw error
+    }
+    if (this.power.isOff) return this.comeBack(keepSeed, null)
+    this.power.cutAt(Infinity, 'after')
+  }
+
+  async check(): Promise<void> {
+    for (const log of this.logs.logs()) await checkLog(log, this.ledgers.get(log.partition)!)
+    await this.#checkFiles()
+  }
+
+  async #checkFiles(): Promise<void> {
+    const segments = (await this.store.scan({ ...ALL_SEGMENTS, limit: 1000 })).map(decodeSegment)
+    const found = new Set((await this.files.list('/data/segments')).map(fileIdOf))
+    for (const { fileId, baseOffset } of segments) ok(found.has(fileId), `the file of segment ${baseOffset} is there`)
+    ok(found.size <= segments.length + CONFIGS.length, `${found.size} files for ${segments.length} segments`)
+  }
+
+  /** The logs go on as if nothing had happened. */
+  async goOn(): Promise<void> {
+    for (let turn = 0; turn < 12; turn++) {
+      for (let partition = 0; partition < CONFIGS.length; partition++) {
+        await this.append(this.#log(partition), this.ledgers.get(partition)!)
+      }
+    }
+    await this.logs.runCleaner()
+    await this.#reopen()
+    await this.logs.close()
+    await this.store.close()
+  }
+}
+
+function promise(ledger: Ledger, endOffset: number): void {
+  ledger.guaranteedOffset = Math.min(ledger.ceiling, Math.max(ledger.guaranteedOffset, endOffset))
+}
+
+function linesOf(batch: Buffer): Line[] {
+  return readRecords(batch).map(({ offset, key, value }) => ({
+    offset,
+    key: key!.toString(),
+    value: value?.toString() ?? null,
+  }))
+}
+
+function baseOfBatchWith(headers: readonly BatchHeader[], offset: number): number {
+  return headers.find(header => header.baseOffset <= offset && header.lastOffset >= offset)?.baseOffset ?? offset
+}
+
+async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
+  const name = `partition ${log.partition}`
+  equal(log.isOffline, false, `${name} is online`)
+  ok(log.logStartOffset >= ledger.minStartOffset && log.logStartOffset <= ledger.maxStartOffset, `${name}: log start`)
+  ok(log.endOffset >= ledger.guaranteedOffset, `${name} ends at ${log.endOffset}, not ${ledger.guaranteedOffset}`)
+  const headers = ledger.headers.filter(({ baseOffset }) => baseOffset < log.endOffset)
+  const lines = ledger.lines.filter(({ offset }) => offset < log.endOffset)
+  if (log.endOffset !== log.logStartOffset) equal(log.endOffset, (headers.at(-1)?.lastOffset ?? -1) + 1)
+  const visible = lines.filter(({ offset }) => offset >= log.logStartOffset)
+  const batches = await readAll(log)
+  for (const [at, batch] of batches.entries())
+    if (at > 0) ok(readHeader(batch).baseOffset > lastOffset(batches[at - 1]!, 0))
+  const found = batches.flatMap(linesOf).filter(({ offset }) => offset >= log.logStartOffset)
+  const was = new Map(visible.map(line => [line.offset, line]))
+  for (const line of found) deepEqual(line, was.get(line.offset), `${name}, offset ${line.offset}`)
+  deepEqual(viewOf(found), viewOf(visible), `${name}: the newest of each key`)
+  const unclean = ({ offset }: Line): boolean => offset >= ledger.highWatermark
+  deepEqual(found.filter(unclean), visible.filter(unclean), `${name}: what was never stable`)
+  const producers = new ProducerState()
+  for (const header of headers) producers.apply(header)
+  deepEqual(sorted(log.producers), sorted(producers), `${name}: producers`)
+  ledger.headers = headers
+  ledger.lines = lines
+  ledger.ceiling = Infinity
+  promise(ledger, log.syncedOffset)
+  ledger.highWatermark = Math.min(ledger.highWatermark, log.endOffset)
+  ledger.minStartOffset = log.logStartOffset
+  ledger.maxStartOffset = log.logStartOffset
+}
+
+function viewOf(lines: readonly Line[]): [string, string | null][] {
+  const view = new Map<string, string | null>()
+  for (const { key, value } of lines) {
+    if (value === null) view.delete(key)
+    else view.set(key, value)
+  }
+  return [...view].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function sorted(producers: ProducerState): ProducerEntry[] {
+  return [...producers.entries()].sort((a, b) => a.producerId - b.producerId)
+}
+
+/** How many changes the script of this seed makes when nothing interrupts it, and how many segments it cleaned; also checks that run. */
+export async function countChanges(seed: number, steps: number): Promise<number> {
+  const world = await World.make(seed, steps)
+  await world.run()
+  await world.check()
+  return world.power.operations.length
+}
+
+/** Runs the script of `seed`, cuts the power at `cut`, and perhaps once more in the middle of the recovery; checks what is left. */
+export async function runWithPowerLoss(
+  seed: number,
+  steps: number,
+  cut: Cut,
+  recoveryCut: number | null,
+): Promise<void> {
+  const world = await World.make(seed, steps)
+  world.power.cutAt(cut.index, cut.moment)
+  await world.run()
+  await world.comeBack(cut.keepSeed, recoveryCut)
+  await world.check()
+  await world.goOn()
+}
