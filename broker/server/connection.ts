@@ -139,7 +139,7 @@ export class Connection implements ConnectionInfo {
 
   /**
    * Reads nothing for so long (KIP-219). Requests that are here already run, and count: who is over a quota must not hold memory
-   * that others wait for. For the same reason `endThrottle` lets an unfinished request come in.
+   * that others wait for. For the same reason `endThrottle` lets an unfinished request come in (docs/decisions/0006).
    */
   throttle(delayMs: number): void {
     if (this.#isClosed) return

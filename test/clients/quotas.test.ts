@@ -1,5 +1,5 @@
 // Quotas as an administrator sets them with Kafka's tools, and what clients feel of them.
-import { match, ok } from 'node:assert/strict'
+import { equal, match, ok } from 'node:assert/strict'
 import { afterAll, beforeAll, test } from 'vitest'
 import { startBroker, type TestBroker } from './broker.ts'
 import { eventually, topicName } from './checks/check.ts'
@@ -60,6 +60,28 @@ test(
     await eventually(async () => ok((await produce('slow', 3_000)).throttleMs === 0))
   },
 )
+
+test('a consumer reads no faster than the quota of its client id, and gets every record', { timeout }, async () => {
+  const topic = topicName('consumer-quota')
+  const load = ['--num-records', '3000', '--record-size', '1000', '--throughput', '-1']
+  const properties = ['--producer-props', `bootstrap.servers=${broker.bootstrap}`]
+  const produced = await tools('kafka-producer-perf-test', ['--topic', topic, ...load, ...properties])
+  ok(produced.code === 0, produced.stderr)
+  const entity = ['--entity-type', 'clients', '--entity-name', 'slow-reader']
+  await alter(...entity, '--add-config', 'consumer_byte_rate=500000')
+  const startedMs = performance.now()
+  const lines = await succeeds('kafka-console-consumer', [
+    '--topic',
+    topic,
+    ...['--partition', '0', '--offset', 'earliest', '--max-messages', '3000'],
+    ...['--command-property', 'client.id=slow-reader'],
+  ])
+  const elapsedMs = performance.now() - startedMs
+  equal(lines.trimEnd().split('\n').length, 3_000)
+  // Three megabytes at half a megabyte a second, of which the first window is free.
+  ok(elapsedMs > 3_500, `${elapsedMs} ms`)
+  await alter(...entity, '--delete-config', 'consumer_byte_rate')
+})
 
 test('quotas of users, client ids, both and addresses are set, described and removed', { timeout }, async () => {
   const entities: [string[], string, RegExp][] = [
