@@ -43,7 +43,7 @@ export async function rdkafkaProduce(system: System, { topic, records, sizeBytes
     ...['-P', '-t', topic, '-b', system.bootstrap, '-c', String(records), '-s', String(sizeBytes), '-q'],
     ...['-a', acks === 'all' ? '-1' : acks, '-X', 'linger.ms=5', '-X', 'queue.buffering.max.messages=500000'],
   ])
-  return numberIn(stdout + stderr, /\(([\d.]+) MB\/s\)(?![\s\S]*MB\/s)/)
+  return numberIn(stdout + stderr, /([\d.]+) MB\/s(?![\s\S]*MB\/s)/)
 }
 
 /** librdkafka's consumer from the beginning of every partition, by assignment. Returns MB/s over all it received. */
