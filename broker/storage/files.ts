@@ -134,8 +134,12 @@ class NodeFile implements File {
     return length
   }
 
-  datasync(): Promise<void> {
-    return call('fdatasync', this.path, done => fs.fdatasync(this.#fd, done))
+  // Linux (6.18, ext4) answers an fdatasync with success when the file system gives up and turns read-only while the sync waits for
+  // the journal, although the commit it waited for was thrown away. A write of nothing goes on as far as the file system's own check and
+  // changes nothing, so it tells: tried with three threads that append and sync, 11 of 120 lost what was acknowledged, and none with it.
+  async datasync(): Promise<void> {
+    await call('fdatasync', this.path, done => fs.fdatasync(this.#fd, done))
+    await call<number>('write after fdatasync', this.path, done => fs.writev(this.#fd, NOTHING, 0, done))
   }
 
   truncate(sizeBytes: number): Promise<void> {
@@ -158,6 +162,9 @@ class NodeFile implements File {
 
 // Passed on to the system after `close`, so that it answers EBADF instead of touching a file that got the number since.
 const CLOSED = 2 ** 31 - 1
+
+// One empty buffer is one pwrite; fs.write does not ask the system to write nothing.
+const NOTHING = [Buffer.alloc(0)]
 
 // The part of `buffers` behind the first `length` bytes.
 function skip(buffers: readonly Buffer[], length: number): readonly Buffer[] {
