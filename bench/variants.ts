@@ -47,7 +47,8 @@ async function startVariant(text: string): Promise<[string, System]> {
     logPath: join(dataDir, 'flotilla.log'),
     isReady: () => answersMetadata({ host, port }),
   })
-  return [name, { ...server, name: 'flotilla', host, port, bootstrap: `${host}:${port}` }]
+  const counters = () => Promise.resolve(`the log is ${server.logPath}`)
+  return [name, { ...server, name: 'flotilla', host, port, bootstrap: `${host}:${port}`, counters }]
 }
 
 const UNFLUSHED = { 'flush.messages': '9223372036854775807' }
