@@ -19,6 +19,7 @@ import { topicConfig, type TopicConfig } from './config/topic-config.ts'
 import { serveHttp } from './http/server.ts'
 import { routes } from './http/index.ts'
 import { GroupCoordinator } from './coordinator/group/group-coordinator.ts'
+import { openTransactions } from './coordinator/transaction/open.ts'
 import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
 import { takeOffice } from './metadata/election/candidate.ts'
@@ -33,7 +34,6 @@ import { ErrorCode } from './protocol/errors.ts'
 import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
 import { TransactionMarkers } from './replication/transaction-markers.ts'
-import { noTransactionGate } from './replication/transactions.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
 import { connectionLimits, Connections } from './server/listener.ts'
@@ -126,6 +126,17 @@ async function build(
   const image = (): MetadataImage => controller.image
   const transactionMarkers = new TransactionMarkers({ clock, replicas, image, timeoutMs: config.requestTimeoutMs })
   transactionMarkers.keep('__consumer_offsets', groups)
+  const producerIds = new ProducerIds({
+    allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
+  })
+  const transactions = openTransactions({
+    ...parts,
+    controller,
+    replicas,
+    writer: transactionMarkers,
+    nextProducerId: () => producerIds.next(),
+  })
+  onStop(() => transactions.close())
   const context: Context = {
     clock,
     random,
@@ -138,12 +149,11 @@ async function build(
     replicas,
     logs,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: config.maxIncrementalFetchSessionCacheSlots }),
-    producerIds: new ProducerIds({
-      allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
-    }),
+    producerIds,
     quotas: new Quotas({ clock, image, ...quotaWindows(config) }),
     groups,
-    transactions: noTransactionGate,
+    transactions: transactions.coordinator,
+    transactionCoordinator: transactions.coordinator,
     transactionMarkers,
     apis,
   }

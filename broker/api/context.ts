@@ -4,6 +4,7 @@ import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
+import type { TransactionCoordinator } from '../coordinator/transaction/coordinator.ts'
 import type { Controller } from '../metadata/controller.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { Replicas } from '../replication/replicas.ts'
@@ -33,6 +34,7 @@ export type Context = {
   readonly groups: GroupCoordinator
   readonly transactions: TransactionGate
   readonly transactionMarkers: MarkerWriter
+  readonly transactionCoordinator: TransactionCoordinator
   /** What this broker serves, by API key: api/index.ts. */
   readonly apis: ReadonlyMap<number, Handler>
 }

@@ -34,7 +34,7 @@ export const findCoordinator = handler(FindCoordinator, (request, context, { api
   }
   if (topicName === undefined) return answer(ErrorCode.INVALID_REQUEST)
   if (context.image().topics.has(topicName)) return answer()
-  return create(topicName, context).then(() => answer())
+  return ensureInternalTopic(topicName, context).then(() => answer())
 })
 
 type Coordinator = {
@@ -63,8 +63,10 @@ function nobody(errorCode: ErrorCode): Coordinator {
   return { nodeId: -1, host: '', port: -1, errorCode, errorMessage: errorMessage(errorCode) }
 }
 
-async function create(topicName: InternalTopic, context: Context): Promise<void> {
-  const { controller, config, image, clock, log, groups } = context
+/** Creates the topic of a coordinator where it does not exist; when that fails there is none still. */
+export async function ensureInternalTopic(topicName: InternalTopic, context: Context): Promise<void> {
+  const { controller, config, image, clock, log, groups, transactionCoordinator } = context
+  if (image().topics.has(topicName)) return
   const creation = controller.createTopics([internalTopic(topicName, config, image())])
   const results = await decided(creation, CREATE_TIMEOUT_MS, clock)
   if (isOutcome(results)) return
@@ -74,5 +76,6 @@ async function create(topicName: InternalTopic, context: Context): Promise<void>
     log.warn({ topic: topicName, problem }, 'Cannot create the topic of a coordinator')
   }
   // Clients that find it loading pause before they ask again; empty partitions are loaded in an instant.
-  await Promise.race([groups.loaded(), new Promise<void>(resolve => void clock.after(LOAD_WAIT_MS, resolve))])
+  const coordinator = topicName === '__consumer_offsets' ? groups : transactionCoordinator
+  await Promise.race([coordinator.loaded(), new Promise<void>(resolve => void clock.after(LOAD_WAIT_MS, resolve))])
 }

@@ -68,6 +68,11 @@ export type BrokerConfig = TopicDefaults &
     readonly transactionStateLogSegmentBytes: number
     readonly transactionStateLogMinIsr: number
     readonly transactionPartitionVerificationEnable: boolean
+    readonly transactionMaxTimeoutMs: number
+    readonly transactionalIdExpirationMs: number
+    readonly transactionAbortIntervalMs: number
+    readonly transactionForgetIntervalMs: number
+    readonly addPartitionsToTxnRetryMaxMs: number
     readonly requestTimeoutMs: number
 
     /** '' = every interface. */
@@ -249,6 +254,11 @@ function readBrokerConfig(
     transactionStateLogSegmentBytes: number('transaction.state.log.segment.bytes'),
     transactionStateLogMinIsr: number('transaction.state.log.min.isr'),
     transactionPartitionVerificationEnable: flag('transaction.partition.verification.enable'),
+    transactionMaxTimeoutMs: number('transaction.max.timeout.ms'),
+    transactionalIdExpirationMs: number('transactional.id.expiration.ms'),
+    transactionAbortIntervalMs: number('transaction.abort.timed.out.transaction.cleanup.interval.ms'),
+    transactionForgetIntervalMs: number('transaction.remove.expired.transaction.cleanup.interval.ms'),
+    addPartitionsToTxnRetryMaxMs: number('add.partitions.to.txn.retry.backoff.max.ms'),
     requestTimeoutMs: number('request.timeout.ms'),
     httpHost: text('flotilla.http.host')!,
     httpPort: number('flotilla.http.port'),

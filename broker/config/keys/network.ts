@@ -140,7 +140,11 @@ export const networkKeys: readonly ConfigKey[] = [
   known('background.threads', int(10, atLeast(1)), 'Threads for housekeeping in Kafka; Flotilla has one event loop.', {
     updateMode: 'cluster-wide',
   }),
-  known('request.timeout.ms', int(30_000), 'How long the broker waits for the answer to a request of its own.'),
+  honoured(
+    'request.timeout.ms',
+    int(30_000),
+    'How long the broker waits for an answer of its own: a decision about a transaction to be in its log, for one.',
+  ),
   known(
     'fetch.purgatory.purge.interval.requests',
     int(1000),

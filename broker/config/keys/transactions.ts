@@ -3,22 +3,22 @@ import type { ConfigKey } from '../config-key.ts'
 import { atLeast, boolean, honoured, int, known, short } from '../kinds.ts'
 
 export const transactionKeys: readonly ConfigKey[] = [
-  known(
+  honoured(
     'transaction.max.timeout.ms',
     int(900_000, atLeast(1)),
     'The longest transaction timeout that a producer may ask for.',
   ),
-  known(
+  honoured(
     'transaction.abort.timed.out.transaction.cleanup.interval.ms',
     int(10_000, atLeast(1)),
     'How often transactions that took too long are looked for and aborted.',
   ),
-  known(
+  honoured(
     'transaction.remove.expired.transaction.cleanup.interval.ms',
     int(3_600_000, atLeast(1)),
     'How often transactional ids that may be forgotten are looked for.',
   ),
-  known(
+  honoured(
     'transactional.id.expiration.ms',
     int(604_800_000, atLeast(1)),
     'A transactional id that is unused for this long is forgotten.',
@@ -60,9 +60,9 @@ export const transactionKeys: readonly ConfigKey[] = [
     int(20, atLeast(1)),
     'How long the broker pauses before it adds a partition to a transaction again.',
   ),
-  known(
+  honoured(
     'add.partitions.to.txn.retry.backoff.max.ms',
     int(100, atLeast(0)),
-    'How long the broker tries to add a partition to a transaction.',
+    'How long a partition that is to join a transaction waits while the end of the last one is being written.',
   ),
 ]

@@ -6,27 +6,22 @@
 //   3. When all are written, Complete* is. Only then may the producer begin anew, so no marker can hit its next transaction.
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Logger } from '../../base/log.ts'
-import type { Uuid } from '../../base/uuid.ts'
-import type { MetadataDelta } from '../../metadata/controller.ts'
-import type { MetadataImage } from '../../metadata/image.ts'
+import type { BrokerConfig } from '../../config/broker-config.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
-import type { Leader } from '../../replication/leader.ts'
-import type { AdmissionRequest, MarkerWriter, TransactionGate } from '../../replication/transactions.ts'
-import type { Answered, Shard } from '../shard.ts'
-import { Shards } from '../shards.ts'
-import { transactionCodec } from './codec.ts'
+import type { AdmissionRequest, TransactionGate } from '../../replication/transactions.ts'
+import type { Answered } from '../shard.ts'
 import { NEEDS_PRODUCER_ID, refusedIdentity, type Circumstances, type IdentityResult } from './decision.ts'
 import { endTransaction, type EndRequest } from './end.ts'
 import { abortTimedOut, forgetUnused, timedOut } from './expiry.ts'
 import { initProducerId, type InitRequest } from './init-producer-id.ts'
 import { listTransactions, type ListFilter, type ListedTransaction } from './list.ts'
 import { addPartitions, verifyPartitions, type PartitionsRequest } from './partitions.ts'
-import { TransactionShard } from './shard.ts'
-import type { Emit, TransactionRecord, TransactionsState } from './state.ts'
+import type { LoadedShard } from './shard.ts'
+import type { TransactionShards } from './shards.ts'
+import type { Emit, TransactionsState } from './state.ts'
 import { TRANSACTIONS_V2, type Transaction } from './transaction.ts'
 
 export type TransactionSettings = {
-  readonly maxTimeoutMs: number
   readonly idExpirationMs: number
   readonly abortIntervalMs: number
   readonly forgetIntervalMs: number
@@ -35,14 +30,22 @@ export type TransactionSettings = {
   readonly commitTimeoutMs: number
 }
 
+export function transactionSettings(config: BrokerConfig): TransactionSettings {
+  return {
+    idExpirationMs: config.transactionalIdExpirationMs,
+    abortIntervalMs: config.transactionAbortIntervalMs,
+    forgetIntervalMs: config.transactionForgetIntervalMs,
+    addRetryMaxMs: config.addPartitionsToTxnRetryMaxMs,
+    commitTimeoutMs: config.requestTimeoutMs,
+  }
+}
+
 export type TransactionCoordinatorOptions = {
   readonly clock: Clock
   readonly log: Logger
-  readonly brokerId: number
   readonly settings: TransactionSettings
-  /** `replicas.leader`. */
-  readonly leader: (topicId: Uuid, partition: number) => Leader | ErrorCode
-  readonly writer: MarkerWriter
+  /** The partitions that this broker leads. */
+  readonly shards: Pick<TransactionShards, 'find' | 'all' | 'idle'>
   /** A producer id that nobody has had, or why there is none. */
   readonly nextProducerId: () => Promise<{ readonly producerId: number } | { readonly errorCode: ErrorCode }>
 }
@@ -50,53 +53,25 @@ export type TransactionCoordinatorOptions = {
 /** Ids that a sweep deals with at a time. */
 const SWEEP_LIMIT = 100
 
-type TransactionsShard = Shard<TransactionsState, TransactionRecord>
-
 export class TransactionCoordinator implements TransactionGate {
-  readonly shards: Shards<TransactionsState, TransactionRecord>
   readonly #options: TransactionCoordinatorOptions
-  readonly #machines = new Map<number, TransactionShard>()
   readonly #timers = new Map<string, Timer>()
-  #image: MetadataImage | null = null
 
   constructor(options: TransactionCoordinatorOptions) {
     this.#options = options
-    const { clock, log, brokerId, leader, settings, writer } = options
-    this.shards = new Shards({
-      clock,
-      log,
-      brokerId,
-      topicName: '__transaction_state',
-      leader,
-      codec: transactionCodec,
-      commitTimeoutMs: settings.commitTimeoutMs,
-      machine: (partition, coordinatorEpoch) => {
-        const machine = new TransactionShard({
-          clock,
-          log,
-          coordinatorEpoch,
-          writer,
-          exists: (topic, index) => this.#image?.topics.get(topic)?.partitions[index] !== undefined,
-          shard: () => this.shards.at(partition),
-        })
-        this.#machines.set(partition, machine)
-        return machine
-      },
-    })
-    this.#every('abort', settings.abortIntervalMs, () => this.abortTimedOut())
-    this.#every('forget', settings.forgetIntervalMs, () => this.forgetUnused())
+    const { abortIntervalMs, forgetIntervalMs } = options.settings
+    this.#every('abort', abortIntervalMs, () => this.abortTimedOut())
+    this.#every('forget', forgetIntervalMs, () => this.forgetUnused())
   }
 
-  /** The publisher's subscriber, after the replicas. */
-  readonly apply = (delta: MetadataDelta, image: MetadataImage): void => {
-    this.#image = image
-    this.shards.apply(delta, image)
+  /** Resolves when no partition is being read from the log. */
+  loaded(): Promise<void> {
+    return this.#options.shards.idle()
   }
 
   close(): void {
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
-    this.shards.close()
   }
 
   /** InitProducerId for a transactional id; the time-out is checked by the caller. */
@@ -125,7 +100,7 @@ export class TransactionCoordinator implements TransactionGate {
 
   /** One code for each partition; nothing is added. */
   async verifyPartitions(request: PartitionsRequest): Promise<readonly ErrorCode[]> {
-    const shard = this.shards.find(request.transactionalId)
+    const shard = this.#options.shards.find(request.transactionalId)
     const answered =
       typeof shard === 'number' ? { errorCode: shard } : await shard.read(state => verifyPartitions(state, request))
     if ('response' in answered) return answered.response
@@ -142,8 +117,11 @@ export class TransactionCoordinator implements TransactionGate {
     const adding = { ...request, clientVersion: TRANSACTIONS_V2 }
     let errorCode = await this.addPartitions(adding)
     if (errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
-      const machine = this.#machines.get(this.shards.partitionOf(request.transactionalId))
-      await machine?.completion(request.transactionalId, this.#options.settings.addRetryMaxMs)
+      const { shards, settings } = this.#options
+      const shard = shards.find(request.transactionalId)
+      if (typeof shard !== 'number') {
+        await shard.machine.completion(request.transactionalId, settings.addRetryMaxMs)
+      }
       errorCode = await this.addPartitions(adding)
     }
     return request.partitions.map(() => errorCode)
@@ -152,7 +130,7 @@ export class TransactionCoordinator implements TransactionGate {
   /** What is known of an id; TRANSACTIONAL_ID_NOT_FOUND when nothing is. */
   async describe(transactionalId: string): Promise<Answered<Transaction>> {
     if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }
-    const shard = this.shards.find(transactionalId)
+    const shard = this.#options.shards.find(transactionalId)
     if (typeof shard === 'number') return { errorCode: shard }
     const answered = await shard.read(state => state.transactions.get(transactionalId))
     if ('errorCode' in answered) return answered
@@ -164,7 +142,7 @@ export class TransactionCoordinator implements TransactionGate {
   async list(filter: ListFilter): Promise<Answered<readonly ListedTransaction[]>> {
     const nowMs = this.#options.clock.now()
     const lists = await Promise.all(
-      [...this.shards.all()].map(shard => shard.read(state => [...listTransactions(state, filter, nowMs)])),
+      [...this.#options.shards.all()].map(shard => shard.read(state => [...listTransactions(state, filter, nowMs)])),
     )
     const listed: ListedTransaction[] = []
     for (const answered of lists) {
@@ -176,7 +154,7 @@ export class TransactionCoordinator implements TransactionGate {
 
   /** Aborts every transaction that takes longer than its producer has said. */
   async abortTimedOut(): Promise<void> {
-    for (const shard of this.shards.all()) {
+    for (const shard of this.#options.shards.all()) {
       const late = await shard.read(state => timedOut(state, this.#options.clock.now()))
       if ('errorCode' in late) continue
       for (let from = 0; from < late.response.length; from += SWEEP_LIMIT) {
@@ -186,7 +164,7 @@ export class TransactionCoordinator implements TransactionGate {
     }
   }
 
-  async #abort(shard: TransactionsShard, { transactionalId, producerId, producerEpoch }: Transaction): Promise<void> {
+  async #abort(shard: LoadedShard, { transactionalId, producerId, producerEpoch }: Transaction): Promise<void> {
     const aborted = await this.#decideIn(shard, (state, circumstances, emit) =>
       abortTimedOut(state, transactionalId, circumstances, emit),
     )
@@ -197,7 +175,7 @@ export class TransactionCoordinator implements TransactionGate {
   /** Forgets ids that nobody has used for long. */
   async forgetUnused(): Promise<void> {
     const { clock, settings } = this.#options
-    for (const shard of this.shards.all()) {
+    for (const shard of this.#options.shards.all()) {
       for (let isMore = true; isMore;) {
         const forgotten = await shard.write((state, emit) =>
           forgetUnused(state, clock.now(), settings.idExpirationMs, SWEEP_LIMIT, emit),
@@ -211,12 +189,12 @@ export class TransactionCoordinator implements TransactionGate {
     transactionalId: string,
     decision: (state: TransactionsState, circumstances: Circumstances, emit: Emit) => T,
   ): Promise<Answered<Exclude<T, typeof NEEDS_PRODUCER_ID>>> {
-    const shard = this.shards.find(transactionalId)
+    const shard = this.#options.shards.find(transactionalId)
     return typeof shard === 'number' ? Promise.resolve({ errorCode: shard }) : this.#decideIn(shard, decision)
   }
 
   async #decideIn<T>(
-    shard: TransactionsShard,
+    shard: LoadedShard,
     decision: (state: TransactionsState, circumstances: Circumstances, emit: Emit) => T,
   ): Promise<Answered<Exclude<T, typeof NEEDS_PRODUCER_ID>>> {
     const { clock, nextProducerId } = this.#options

@@ -2,7 +2,6 @@
 // loaded, and those who wait for an end to be complete.
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Logger } from '../../base/log.ts'
-import type { ErrorCode } from '../../protocol/errors.ts'
 import type { MarkerWriter } from '../../replication/transactions.ts'
 import type { Shard, ShardMachine } from '../shard.ts'
 import { complete } from './end.ts'
@@ -10,14 +9,15 @@ import { MarkerSender } from './markers.ts'
 import { createState, replay, type TransactionRecord, type TransactionsState } from './state.ts'
 import { isPrepared, type Transaction } from './transaction.ts'
 
+/** A partition with its journal, as it runs a TransactionShard. */
+export type LoadedShard = Shard<TransactionsState, TransactionRecord, TransactionShard>
+
 export type TransactionShardOptions = {
   readonly clock: Clock
   readonly log: Logger
   readonly coordinatorEpoch: number
   readonly writer: MarkerWriter
   readonly exists: (topic: string, partition: number) => boolean
-  /** Who writes what this machine decides by itself; an error while it cannot. */
-  readonly shard: () => Shard<TransactionsState, TransactionRecord> | ErrorCode
 }
 
 const FIRST_BACKOFF_MS = 20
@@ -25,6 +25,7 @@ const MAX_BACKOFF_MS = 1000
 
 export class TransactionShard implements ShardMachine<TransactionsState, TransactionRecord> {
   readonly #options: TransactionShardOptions
+  #shard: Pick<LoadedShard, 'write'> | null = null
   /** Null while no state is loaded. */
   #sender: MarkerSender | null = null
   #state: TransactionsState | null = null
@@ -32,6 +33,10 @@ export class TransactionShard implements ShardMachine<TransactionsState, Transac
 
   constructor(options: TransactionShardOptions) {
     this.#options = options
+  }
+
+  attach(shard: Pick<LoadedShard, 'write'>): void {
+    this.#shard = shard
   }
 
   create(): TransactionsState {
@@ -100,14 +105,12 @@ export class TransactionShard implements ShardMachine<TransactionsState, Transac
 
   /** Writes that all markers of a transaction are there; tries again while the partition takes no records. */
   #complete(sender: MarkerSender, transaction: Transaction, backoffMs: number): void {
-    const { clock, log, shard: find } = this.#options
-    if (this.#sender !== sender) return
+    const { clock, log } = this.#options
+    if (this.#sender !== sender || this.#shard === null) return
     const again = (): void => {
       clock.after(backoffMs, () => this.#complete(sender, transaction, Math.min(2 * backoffMs, MAX_BACKOFF_MS)))
     }
-    const shard = find()
-    if (typeof shard === 'number') return again()
-    shard
+    this.#shard
       .write((state, emit) => complete(state, transaction, clock.now(), emit))
       .then(
         answered => {

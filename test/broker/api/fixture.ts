@@ -7,11 +7,13 @@ import { ProducerIds } from '../../../broker/api/producer-ids.ts'
 import { Quotas, quotaWindows } from '../../../broker/api/quotas.ts'
 import { silentLogger } from '../../../broker/base/log.ts'
 import type { Uuid } from '../../../broker/base/uuid.ts'
+import { openTransactions } from '../../../broker/coordinator/transaction/open.ts'
 import { parseBrokerConfig, withDynamicConfig, type BrokerConfig } from '../../../broker/config/broker-config.ts'
 import { topicConfig } from '../../../broker/config/topic-config.ts'
 import { GroupCoordinator } from '../../../broker/coordinator/group/group-coordinator.ts'
 import { memoryJournal, type MemoryJournal } from '../../../broker/machine/journal.ts'
 import { Controller } from '../../../broker/metadata/controller.ts'
+import type { MetadataImage } from '../../../broker/metadata/image.ts'
 import type { MetadataRecord } from '../../../broker/metadata/records.ts'
 import { decodeRequest, decodeResponse } from '../../../broker/protocol/compile.ts'
 import {
@@ -22,9 +24,10 @@ import {
 } from '../../../broker/protocol/header.ts'
 import type { Api, RequestInit, ResponseOf } from '../../../broker/protocol/schema.ts'
 import { buildBatch, type BatchInit } from '../../../broker/records/batch.ts'
+import type { MarkerWriter } from '../../../broker/replication/transactions.ts'
 import { Replicas } from '../../../broker/replication/replicas.ts'
 import { TransactionMarkers } from '../../../broker/replication/transaction-markers.ts'
-import { noTransactionGate, type TransactionGate } from '../../../broker/replication/transactions.ts'
+import type { TransactionGate } from '../../../broker/replication/transactions.ts'
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
@@ -75,8 +78,10 @@ export type TestBrokerOptions = {
   /** Instead of logs in memory; `logs` and `log` of the fixture are of no use then. */
   readonly logDirectory?: LogDirectory
   readonly clock?: ManualClock
-  /** Nobody coordinates transactions when left out. */
+  /** Instead of the coordinator of the fixture. */
   readonly transactions?: TransactionGate
+  /** Instead of writing markers to the logs of the fixture. */
+  readonly markerWriter?: MarkerWriter
 }
 
 export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -116,6 +121,19 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     leader: (topicId, partition) => replicas.leader(topicId, partition),
   })
   controller.subscribe(groups.apply)
+  const producerIds = new ProducerIds({ allocate: () => controller.allocateProducerIds() })
+  const image = (): MetadataImage => controller.image
+  const transactionMarkers = new TransactionMarkers({ clock, replicas, image, timeoutMs: 30_000 })
+  transactionMarkers.keep('__consumer_offsets', groups)
+  const { coordinator: transactionCoordinator } = openTransactions({
+    clock,
+    log: silentLogger,
+    config,
+    controller,
+    replicas,
+    writer: options.markerWriter ?? transactionMarkers,
+    nextProducerId: () => producerIds.next(),
+  })
   const context: Context = {
     clock,
     random,
@@ -124,15 +142,16 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     brokerId: BROKER_ID,
     clusterId: 'cluster',
     controller,
-    image: () => controller.image,
+    image,
     replicas,
     logs: logDirectory,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: options.maxFetchSessions ?? 100 }),
-    producerIds: new ProducerIds({ allocate: () => controller.allocateProducerIds() }),
-    quotas: new Quotas({ clock, image: () => controller.image, ...quotaWindows(config) }),
+    quotas: new Quotas({ clock, image, ...quotaWindows(config) }),
     groups,
-    transactions: options.transactions ?? noTransactionGate,
-    transactionMarkers: new TransactionMarkers({ clock, replicas, image: () => controller.image, timeoutMs: 30_000 }),
+    transactions: options.transactions ?? transactionCoordinator,
+    transactionCoordinator,
+    transactionMarkers,
+    producerIds,
     apis: new Map(),
   }
   return {
