@@ -18,8 +18,7 @@ import type { BrokerConfig, ListenerConfig } from './config/broker-config.ts'
 import { topicConfig, type TopicConfig } from './config/topic-config.ts'
 import { serveHttp } from './http/server.ts'
 import { routes } from './http/index.ts'
-import { GroupCoordinator } from './coordinator/group/group-coordinator.ts'
-import { openTransactions } from './coordinator/transaction/open.ts'
+import { openCoordinators } from './api/open-coordinators.ts'
 import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
 import { takeOffice } from './metadata/election/candidate.ts'
@@ -33,7 +32,6 @@ import { createMetrics } from './metrics.ts'
 import { ErrorCode } from './protocol/errors.ts'
 import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
-import { TransactionMarkers } from './replication/transaction-markers.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
 import { connectionLimits, Connections } from './server/listener.ts'
@@ -122,21 +120,10 @@ async function build(
   })
   onStop(controller.subscribe(replicas.apply))
   await replicas.removeStrays()
-  const groups = openGroups(parts, controller, replicas, onStop)
   const image = (): MetadataImage => controller.image
-  const transactionMarkers = new TransactionMarkers({ clock, replicas, image, timeoutMs: config.requestTimeoutMs })
-  transactionMarkers.keep('__consumer_offsets', groups)
   const producerIds = new ProducerIds({
     allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
   })
-  const transactions = openTransactions({
-    ...parts,
-    controller,
-    replicas,
-    writer: transactionMarkers,
-    nextProducerId: () => producerIds.next(),
-  })
-  onStop(() => transactions.close())
   const context: Context = {
     clock,
     random,
@@ -151,10 +138,7 @@ async function build(
     fetchSessions: new FetchSessions({ clock, random, maxSessions: config.maxIncrementalFetchSessionCacheSlots }),
     producerIds,
     quotas: new Quotas({ clock, image, ...quotaWindows(config) }),
-    groups,
-    transactions: transactions.coordinator,
-    transactionCoordinator: transactions.coordinator,
-    transactionMarkers,
+    ...openCoordinators(parts, controller, replicas, producerIds, onStop),
     apis,
   }
   const httpPort = await serve(parts, context, doors, onStop)
@@ -166,25 +150,6 @@ async function build(
     clusterId: directory.clusterId,
     failed: new Promise(resolve => logs.onOffline(resolve)),
   }
-}
-
-function openGroups(
-  { config, clock, random, log }: BrokerParts,
-  controller: Controller,
-  replicas: Replicas,
-  onStop: (step: () => Promise<void> | void) => void,
-): GroupCoordinator {
-  const groups = new GroupCoordinator({
-    clock,
-    random,
-    log,
-    brokerId: config.nodeId,
-    config,
-    leader: (topicId, partition) => replicas.leader(topicId, partition),
-  })
-  onStop(controller.subscribe(groups.apply))
-  onStop(() => groups.close())
-  return groups
 }
 
 async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void> | void) => void) {

@@ -16,7 +16,7 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 10
 const LAST_VERSION_WITH_RETENTION = 4
 
 export const offsetCommit = handler(OffsetCommit, async (request, context, { apiVersion }) => {
-  const { known, offsets } = sortOut(request, context, apiVersion)
+  const { known, offsets } = sortOutOffsets(request.topics, context, apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS)
   const committed =
     offsets.length === 0
       ? ErrorCode.NONE
@@ -45,14 +45,15 @@ export const offsetCommit = handler(OffsetCommit, async (request, context, { api
 /** Where a partition's result is: known already, or at an index of what is committed. */
 type Place = { readonly errorCode: ErrorCode } | { readonly index: number }
 
-function sortOut(
-  { topics }: OffsetCommitRequest,
+/** Tells the partitions that exist from those that do not; TxnOffsetCommit has the same. */
+export function sortOutOffsets(
+  topics: OffsetCommitRequest['topics'],
   context: Context,
-  apiVersion: number,
+  hasIds: boolean,
 ): { known: Place[][]; offsets: OffsetToCommit[] } {
   const offsets: OffsetToCommit[] = []
   const known = topics.map(asked => {
-    const topic = findTopic(asked, context.image(), apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS)
+    const topic = findTopic(asked, context.image(), hasIds)
     return asked.partitions.map(partition => {
       if (typeof topic === 'number') return { errorCode: topic }
       const { partitionIndex, committedOffset, committedLeaderEpoch, committedMetadata } = partition

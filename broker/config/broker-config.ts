@@ -238,6 +238,22 @@ function readBrokerConfig(
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
     logCleaner: readCleanerConfig(number, flag),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
+    ...coordinatorValues(number, flag),
+    httpHost: text('flotilla.http.host')!,
+    httpPort: number('flotilla.http.port'),
+    clusterId: text('flotilla.cluster.id'),
+    logCacheBytes: number('flotilla.log.cache.bytes'),
+    logInlineLimitBytes: number('flotilla.log.inline.limit.bytes'),
+    diskReserveBytes: number('flotilla.disk.reserve.bytes'),
+    rocksdbWriteBufferBytes: number('flotilla.rocksdb.write.buffer.bytes'),
+    logLevel: text('flotilla.log.level') as BrokerConfig['logLevel'],
+    logFormat: text('flotilla.log.format') as BrokerConfig['logFormat'],
+    explicit,
+  }
+}
+
+function coordinatorValues(number: (name: string) => number, flag: (name: string) => boolean) {
+  return {
     groupInitialRebalanceDelayMs: number('group.initial.rebalance.delay.ms'),
     groupMinSessionTimeoutMs: number('group.min.session.timeout.ms'),
     groupMaxSessionTimeoutMs: number('group.max.session.timeout.ms'),
@@ -260,16 +276,6 @@ function readBrokerConfig(
     transactionForgetIntervalMs: number('transaction.remove.expired.transaction.cleanup.interval.ms'),
     addPartitionsToTxnRetryMaxMs: number('add.partitions.to.txn.retry.backoff.max.ms'),
     requestTimeoutMs: number('request.timeout.ms'),
-    httpHost: text('flotilla.http.host')!,
-    httpPort: number('flotilla.http.port'),
-    clusterId: text('flotilla.cluster.id'),
-    logCacheBytes: number('flotilla.log.cache.bytes'),
-    logInlineLimitBytes: number('flotilla.log.inline.limit.bytes'),
-    diskReserveBytes: number('flotilla.disk.reserve.bytes'),
-    rocksdbWriteBufferBytes: number('flotilla.rocksdb.write.buffer.bytes'),
-    logLevel: text('flotilla.log.level') as BrokerConfig['logLevel'],
-    logFormat: text('flotilla.log.format') as BrokerConfig['logFormat'],
-    explicit,
   }
 }
 

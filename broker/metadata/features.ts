@@ -13,6 +13,8 @@ export type Feature = {
 /** Kafka's numbers for 3.3 and 4.4: what tools show as the version of the cluster. We have one level in truth. */
 const OLDEST_METADATA_VERSION = 7
 const METADATA_VERSION = 33
+/** 1: __transaction_state in its flexible format. 2: every end bumps the epoch, and leaders add partitions (KIP-890). */
+const TRANSACTION_VERSION = 2
 
 export const supportedFeatures: readonly Feature[] = [
   {
@@ -20,5 +22,11 @@ export const supportedFeatures: readonly Feature[] = [
     minLevel: OLDEST_METADATA_VERSION,
     maxLevel: METADATA_VERSION,
     initialLevel: METADATA_VERSION,
+  },
+  {
+    name: 'transaction.version',
+    minLevel: 0,
+    maxLevel: TRANSACTION_VERSION,
+    initialLevel: TRANSACTION_VERSION,
   },
 ]

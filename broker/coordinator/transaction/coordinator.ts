@@ -127,6 +127,15 @@ export class TransactionCoordinator implements TransactionGate {
     return request.partitions.map(() => errorCode)
   }
 
+  /**
+   * Whether all partitions are in the producer's transaction as of now, decided ends included: what an admission has said holds until
+   * the caller's next wait, because no marker is written before its end is decided.
+   */
+  holds(request: PartitionsRequest): boolean {
+    const shard = this.#options.shards.find(request.transactionalId)
+    return typeof shard !== 'number' && shard.machine.holds(request)
+  }
+
   /** What is known of an id; TRANSACTIONAL_ID_NOT_FOUND when nothing is. */
   async describe(transactionalId: string): Promise<Answered<Transaction>> {
     if (transactionalId === '') return { errorCode: ErrorCode.INVALID_REQUEST }

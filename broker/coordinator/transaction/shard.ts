@@ -2,10 +2,12 @@
 // loaded, and those who wait for an end to be complete.
 import type { Clock, Timer } from '../../base/clock.ts'
 import type { Logger } from '../../base/log.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
 import type { MarkerWriter } from '../../replication/transactions.ts'
 import type { Shard, ShardMachine } from '../shard.ts'
 import { complete } from './end.ts'
 import { MarkerSender } from './markers.ts'
+import { verifyPartitions, type PartitionsRequest } from './partitions.ts'
 import { createState, replay, type TransactionRecord, type TransactionsState } from './state.ts'
 import { isPrepared, type Transaction } from './transaction.ts'
 
@@ -79,6 +81,12 @@ export class TransactionShard implements ShardMachine<TransactionsState, Transac
     this.#sender = null
     this.#state = null
     for (const transactionalId of [...this.#waiting.keys()]) this.#wake(transactionalId)
+  }
+
+  /** Whether all partitions are in the producer's transaction, as of the newest state. */
+  holds(request: PartitionsRequest): boolean {
+    const state = this.#state
+    return state !== null && verifyPartitions(state, request).every(errorCode => errorCode === ErrorCode.NONE)
   }
 
   /** Resolves when the id has no prepared transaction any more, the state is lost, or `timeoutMs` have passed. */

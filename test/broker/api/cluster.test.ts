@@ -37,8 +37,14 @@ test('the features of the cluster are told to those who know them', async () => 
   const broker = await testBroker()
   deepEqual((await versions(broker, 2)).supportedFeatures, [])
   const { supportedFeatures, finalizedFeatures, finalizedFeaturesEpoch } = await versions(broker, 4)
-  deepEqual(supportedFeatures, [{ name: 'metadata.version', minVersion: 7, maxVersion: 33 }])
-  deepEqual(finalizedFeatures, [{ name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 }])
+  deepEqual(supportedFeatures, [
+    { name: 'metadata.version', minVersion: 7, maxVersion: 33 },
+    { name: 'transaction.version', minVersion: 0, maxVersion: 2 },
+  ])
+  deepEqual(finalizedFeatures, [
+    { name: 'metadata.version', maxVersionLevel: 33, minVersionLevel: 33 },
+    { name: 'transaction.version', maxVersionLevel: 2, minVersionLevel: 2 },
+  ])
   equal(finalizedFeaturesEpoch, broker.context.image().version)
 })
 

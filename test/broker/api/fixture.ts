@@ -82,6 +82,8 @@ export type TestBrokerOptions = {
   readonly transactions?: TransactionGate
   /** Instead of writing markers to the logs of the fixture. */
   readonly markerWriter?: MarkerWriter
+  /** Whether transactions time out and transactional ids expire. */
+  readonly sweepsTransactions?: boolean
 }
 
 export async function testBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -134,6 +136,8 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     writer: options.markerWriter ?? transactionMarkers,
     nextProducerId: () => producerIds.next(),
   })
+  // Its timers run for ever, and most tests are about other timers.
+  if (options.sweepsTransactions !== true) transactionCoordinator.close()
   const context: Context = {
     clock,
     random,

@@ -52,7 +52,13 @@ test('a new cluster has an id, the feature levels it starts with, and a controll
   equal(controller.image.clusterId, 'c')
   equal(controller.image.controllerId, 1)
   equal(controller.image.controllerEpoch, 1)
-  deepEqual([...controller.image.features], [['metadata.version', 33]])
+  deepEqual(
+    [...controller.image.features],
+    [
+      ['metadata.version', 33],
+      ['transaction.version', 2],
+    ],
+  )
 })
 
 test('what was decided is there after a restart', async () => {

@@ -42,7 +42,7 @@ async function settle(): Promise<void> {
 
 async function started() {
   const writer = markers()
-  const broker = await testBroker({ config: CONFIG, markerWriter: writer })
+  const broker = await testBroker({ config: CONFIG, markerWriter: writer, sweepsTransactions: true })
   await broker.createTopic('orders', { partitions: 2 })
   await broker.createTopic(TOPIC)
   await settle()
