@@ -2,7 +2,7 @@
 # Installs the clients of test/clients, and Apache Kafka itself, outside the checkout, and prints where each part is as
 # `name=path` lines (all other output goes to stderr). Every folder is named by what it was made from (a pom, requirements.txt,
 # go.mod, package-lock.json, the sources of a program), so a second run only looks.
-# Usage: install.sh [kafka|kcat|python|java|go|node]...   (default: all). FLOTILLA_CACHE: a folder other than ~/.cache/flotilla.
+# Usage: install.sh [kafka|kcat|python|java|streams|go|node]...   (default: all). FLOTILLA_CACHE: a folder other than ~/.cache/flotilla.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -102,6 +102,20 @@ install_java() {
   echo "java=$java"
 }
 
+streams_jars() { jars "$1" "$here/exactly-once/pom.xml"; }
+streams_classes() { javac -nowarn -d "$1" -cp "$streams/*" "$here"/exactly-once/*.java; }
+install_streams() {
+  need javac openjdk-17-jdk-headless '[ "$(javac -version 2>&1 | sed -E "s/javac ([0-9]+).*/\1/")" -ge 17 ]'
+  need mvn maven
+  local programs
+  streams=$cache/streams-$(digest "$here/exactly-once/pom.xml")
+  make "$streams" 'fetch Kafka Streams from Maven Central' streams_jars
+  programs=$cache/exactly-once-$(digest "$here"/exactly-once/pom.xml "$here"/exactly-once/*.java)
+  make "$programs" 'compile the programs with transactions' streams_classes
+  echo "streams=$streams"
+  echo "exactlyOnce=$programs"
+}
+
 go_binaries() { cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$1/" ./franz ./sarama; }
 install_go() {
   command -v go > /dev/null || fail 'go is missing: install Go 1.21 or newer (it fetches the version that go.mod asks for)'
@@ -126,8 +140,8 @@ install_node() {
 
 for part in "${@:-all}"; do
   case $part in
-    kafka | kcat | python | java | go | node) "install_$part" ;;
-    all) for each in kcat python java go node; do "install_$each"; done ;;
-    *) fail "unknown part '$part': kafka, kcat, python, java, go, node" ;;
+    kafka | kcat | python | java | streams | go | node) "install_$part" ;;
+    all) for each in kcat python java streams go node; do "install_$each"; done ;;
+    *) fail "unknown part '$part': kafka, kcat, python, java, streams, go, node" ;;
   esac
 done

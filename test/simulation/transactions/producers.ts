@@ -49,6 +49,20 @@ export class Producers {
     }
   }
 
+  /** A single transaction with a record in two partitions. */
+  async once(transactionalId: string, version: number, isCommit: boolean): Promise<void> {
+    const identity = await this.#init(transactionalId, null)
+    if (identity === null) throw new Error('nobody can start')
+    const tags = ['0', '1']
+    for (const [partition, tag] of tags.entries()) {
+      const errorCode = await this.#produce(transactionalId, tag, version, identity, partition)
+      if (errorCode !== ErrorCode.NONE) throw new Error(`cannot write: ${errorCode}`)
+    }
+    const { answer } = await this.#end(transactionalId, version, identity, isCommit)
+    if (answer === null) throw new Error('cannot end')
+    this.told.push({ tags, outcome: isCommit ? 'committed' : 'aborted' })
+  }
+
   async #incarnation(transactionalId: string): Promise<void> {
     const { dice, clock } = this.#world
     const name = `${transactionalId}#${this.#incarnations++}`
@@ -96,7 +110,7 @@ export class Producers {
     for (let left = 1 + dice.below(4); left > 0; left--) {
       const tag = `${name}/${tags.length}`
       tags.push(tag)
-      const errorCode = await this.#produce(transactionalId, tag, version, identity)
+      const errorCode = await this.#produce(transactionalId, tag, version, identity, dice.below(PARTITIONS))
       if (errorCode !== ErrorCode.NONE) return doubts()
       if (dice.fails(0.05)) await clock.sleep(dice.below(3 * TIMEOUT_MS))
       if (dice.fails(0.03)) {
@@ -116,9 +130,14 @@ export class Producers {
     return version === 2 ? answer : identity
   }
 
-  async #produce(transactionalId: string, tag: string, version: number, identity: Identity): Promise<ErrorCode> {
+  async #produce(
+    transactionalId: string,
+    tag: string,
+    version: number,
+    identity: Identity,
+    partition: number,
+  ): Promise<ErrorCode> {
     const { coordinator, partitions, clock, dice } = this.#world
-    const partition = dice.below(PARTITIONS)
     let errorCode: ErrorCode = ErrorCode.REQUEST_TIMED_OUT
     for (let attempt = 0; attempt < 20; attempt++) {
       if (version < 2) {

@@ -1,7 +1,7 @@
 // Transactions in virtual time: producers that crash, repeat themselves and outlive their time-outs, a coordinator that crashes, a log that
 // loses what was not committed, partitions that refuse. Whatever happens, transactions are atomic and all of them end.
 // SEEDS=n tries more, SEED=n only that one.
-import { deepEqual, ok } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import type { Transaction } from '../../../broker/coordinator/transaction/transaction.ts'
 import type { TransactionRecord, TransactionsState } from '../../../broker/coordinator/transaction/state.ts'
@@ -65,6 +65,40 @@ test('whatever happens, transactions are atomic, answers hold, epochs only grow,
   // A world in which nothing happens proves nothing.
   ok(committed > 20 * seeds.length && aborted > 20 * seeds.length, `${committed} committed, ${aborted} aborted`)
 })
+
+describe('a coordinator that crashes when a record has been committed', () => {
+  // Start, two partitions, Prepare and Complete: whichever of them is the last, the transaction is whole.
+  for (let crashAt = 1; crashAt <= 6; crashAt++) {
+    for (const isCommit of [true, false]) {
+      for (const version of [0, 2]) {
+        const what = `${isCommit ? 'commit' : 'abort'} of version ${version}`
+        test(`record ${crashAt} of a ${what}: all or nothing, and what was answered holds`, async () => {
+          for (let seed = 1; seed <= 20; seed++) await crashOnce(seed, crashAt, version, isCommit)
+        })
+      }
+    }
+  }
+})
+
+async function crashOnce(seed: number, crashAt: number, version: number, isCommit: boolean): Promise<void> {
+  const world = new World(seed)
+  const producers = new Producers(world)
+  const { clock, dice } = world
+  dice.isKind = true
+  world.crashAt = crashAt
+  world.onCrash = () => void world.start()
+  void world.start()
+  void producers.once('a', version, isCommit)
+  await clock.run(QUIET_MS)
+  equal(world.crashes, crashAt <= 5 ? 1 : 0, `crashes with seed ${seed}`)
+  deepEqual(
+    [...brokenTransactions(world, producers), ...brokenMarkers(world), ...brokenRecords(world.records())],
+    [],
+    `seed ${seed}`,
+  )
+  // The one who asked goes on asking, so it learns what has become of the transaction; only a lost start is in its way.
+  equal(producers.told.length, 1)
+}
 
 describe('the invariants notice a coordinator that', () => {
   const cases: Readonly<Record<string, Sabotage>> = {

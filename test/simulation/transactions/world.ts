@@ -37,6 +37,7 @@ export class World {
   /** Crashes the coordinator when this many batches are committed; for tests of one crash. */
   crashAt = -1
   crashes = 0
+  onCrash: () => void = () => {}
   readonly #sabotage: Sabotage
   #shard: LoadedShard | null = null
   #epoch = 0
@@ -108,6 +109,7 @@ export class World {
     this.#shard?.close()
     this.#shard = null
     this.#cut()
+    this.onCrash()
   }
 
   /** What the crash does to appends in flight. */
@@ -139,7 +141,9 @@ export class World {
       if (next === undefined || isOver) return
       if (next.batch.length > 0) committed.push(next.batch)
       next.resolve()
-      if (committed.length === this.crashAt) this.crash()
+      if (committed.length !== this.crashAt) return
+      this.crashAt = -1
+      this.crash()
     }
     this.#cut = () => {
       fail()

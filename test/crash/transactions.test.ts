@@ -1,0 +1,58 @@
+// The whole broker, killed with SIGKILL at every step of a transaction, again and again on the same data directory: when a producer starts,
+// writes, asks for the end, is answered, and a few milliseconds later, while markers are being written. Afterwards every transaction is all
+// or nothing, what was answered holds, and nothing holds readers up. FLOTILLA_CRASHES sets how often (default 60), FLOTILLA_SEED the moments.
+import { ok } from 'node:assert/strict'
+import { afterAll, afterEach, test } from 'vitest'
+import { createTopic } from '../../bench/peers/admin.ts'
+import { seededNumbers } from '../seeded.ts'
+import { newFolder, removeFolders, startBroker, tellOnFailure } from './broker-process.ts'
+import { findCoordinator, readCommitted, TransactionLoad, verify, type Step } from './transaction-load.ts'
+
+const crashes = Number(process.env.FLOTILLA_CRASHES ?? 60)
+const seed = Number(process.env.FLOTILLA_SEED ?? Date.now() % 1_000_000)
+const TOPIC = 'ledger'
+const PARTITIONS = 4
+const PRODUCERS = 3
+const STEPS: readonly Step[] = ['starts', 'started', 'writes', 'wrote', 'ends', 'ended']
+const SETTINGS = { 'transaction.state.log.num.partitions': '3', 'log.segment.bytes': '4000000' }
+
+afterEach(tellOnFailure)
+afterAll(removeFolders)
+
+test(`transactions are all or nothing over ${crashes} kills at their every step (seed ${seed})`, async () => {
+  const next = seededNumbers(seed)
+  const below = (limit: number): number => Math.floor(next() * limit)
+  const dataDir = await newFolder('transactions')
+  const loads = Array.from(
+    { length: PRODUCERS },
+    (_, index) => new TransactionLoad(`producer-${index}`, TOPIC, PARTITIONS, next),
+  )
+  let broker = await startBroker(dataDir, SETTINGS)
+  await createTopic(broker, TOPIC, PARTITIONS)
+  await findCoordinator(broker)
+  for (let crash = 0; crash < crashes; crash++) {
+    const step = STEPS[crash % STEPS.length]!
+    let left = step === 'starts' || step === 'started' ? 1 + below(PRODUCERS) : 1 + below(100)
+    const running = broker
+    const killed = new Promise<void>(resolve => {
+      const onStep = (reached: Step): void => {
+        if (reached !== step || --left !== 0) return
+        // Half of the kills are a little later: while the log commits, while markers are on their way.
+        const kill = (): void => void running.kill().then(resolve)
+        if (below(2) === 0) kill()
+        else setTimeout(kill, below(8))
+      }
+      for (const load of loads) void load.runUntilLost(running, onStep)
+    })
+    await killed
+    broker = await startBroker(dataDir, SETTINGS)
+    for (const load of loads) await load.fence(broker)
+    const partitions = await Promise.all(
+      Array.from({ length: PARTITIONS }, (_, partition) => readCommitted(broker, TOPIC, partition)),
+    )
+    verify(loads, partitions)
+  }
+  await broker.stop()
+  const committed = loads.reduce((sum, load) => sum + load.committed, 0)
+  ok(committed > crashes * 5, `the load was a load: ${committed} transactions were committed`)
+})
