@@ -48,6 +48,7 @@ export class HeldBatches {
   readonly #transactionalId: string
   readonly #operation: TransactionOperation
   readonly #waiting: Waiting[] = []
+  readonly #turns = new Map<Leader, Turn>()
 
   constructor(gate: TransactionGate, transactionalId: string, operation: TransactionOperation) {
     this.#gate = gate
@@ -59,10 +60,11 @@ export class HeldBatches {
   add(batch: HeldBatch): void {
     const id = producerId(batch.records, 0)
     // A partition that is named twice has one place, or its second batch would wait for the first for ever.
-    const same = this.#waiting.find(({ leader }) => leader === batch.leader)
+    const turn = this.#turns.get(batch.leader) ?? batch.leader.admissions.enter(id)
+    this.#turns.set(batch.leader, turn)
     this.#waiting.push({
       ...batch,
-      turn: same?.turn ?? batch.leader.admissions.enter(id),
+      turn,
       producerId: id,
       producerEpoch: producerEpoch(batch.records, 0),
       baseSequence: baseSequence(batch.records, 0),
@@ -74,7 +76,7 @@ export class HeldBatches {
     const stages: Promise<void>[] = []
     try {
       // Only behind those that came before it is known what these need. They were added earlier, so nobody waits in a circle.
-      for (const { turn } of this.#waiting) await turn.previous
+      for (const { previous } of this.#turns.values()) await previous
       const asked: Waiting[] = []
       for (const batch of this.#waiting) {
         if (needsAdmission(batch.leader.log.producers, batch.producerId, batch.producerEpoch)) asked.push(batch)
@@ -89,7 +91,7 @@ export class HeldBatches {
         }
       }
     } finally {
-      for (const { leader, turn } of this.#waiting) leader.admissions.leave(turn)
+      for (const [leader, turn] of this.#turns) leader.admissions.leave(turn)
     }
     await Promise.all(stages)
   }
