@@ -74,11 +74,17 @@ export async function produceBytes(
   wire: Wire,
   topic: string,
   records: Buffer | null,
-  { version = 8, acks = -1, partition = 0 }: { version?: number; acks?: number; partition?: number } = {},
+  {
+    version = 8,
+    acks = -1,
+    partition = 0,
+    transactionalId,
+  }: { version?: number; acks?: number; partition?: number; transactionalId?: string } = {},
 ): Promise<Produced | null> {
   const bytes = records === null ? int32(-1) : Buffer.concat([int32(records.length), records])
   const partitions = Buffer.concat([int32(1), int32(partition), bytes])
-  const body = Buffer.concat([int16(-1), int16(acks), int32(30_000), int32(1), text(topic), partitions])
+  const id = transactionalId === undefined ? int16(-1) : text(transactionalId)
+  const body = Buffer.concat([id, int16(acks), int32(30_000), int32(1), text(topic), partitions])
   wire.send(requestFrame(0, version, 1, body))
   const answer = await wire.frame()
   if (answer === null) return null
@@ -87,11 +93,15 @@ export async function produceBytes(
   return { errorCode: answer.readInt16BE(at), baseOffset: Number(answer.readBigInt64BE(at + 2)) }
 }
 
-/** Sends InitProducerId (v1, no transactional id) until it succeeds: a fresh broker may not have its block of ids yet. */
-export async function newProducerId(wire: Wire): Promise<number> {
+/**
+ * Sends InitProducerId (v1) until it succeeds: a fresh broker may not have its block of ids yet, or not have loaded the transactions. The id has
+ * epoch 0 when the transactional id is new.
+ */
+export async function newProducerId(wire: Wire, transactionalId?: string): Promise<number> {
   const deadline = performance.now() + 60_000
+  const id = transactionalId === undefined ? int16(-1) : text(transactionalId)
   for (;;) {
-    wire.send(requestFrame(22, 1, 1, Buffer.concat([int16(-1), int32(60_000)])))
+    wire.send(requestFrame(22, 1, 1, Buffer.concat([id, int32(60_000)])))
     const answer = (await wire.frame())!
     const errorCode = answer.readInt16BE(8)
     if (errorCode === 0) return Number(answer.readBigInt64BE(10))

@@ -2,6 +2,7 @@
 // exception from "all clients see the same" is here, with its reason.
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { brokerKind } from './broker.ts'
 import { nodeBinary } from './flotilla.ts'
 import { pathOf } from './installation.ts'
 import { startKcat } from './kcat.ts'
@@ -19,6 +20,11 @@ export type Ability =
   | 'unknown partitions'
   | 'records of nothing'
   | 'negative partitions'
+  | 'transactions'
+  | 'transaction timeouts'
+  | 'taking over transactional ids'
+  | 'overlapping aborted transactions'
+  | 'committed records'
 
 /** Mistakes that some clients report in a way of their own. */
 export type Mistake =
@@ -52,6 +58,8 @@ const kcat: ClientKind = {
     'own timestamps': 'it has no option for the timestamp of a record',
     'max-timestamp': 'its query mode takes timestamps only',
     'records of nothing': 'it skips empty input',
+    transactions: 'it has none',
+    'committed records': 'its program here reads what there is',
   },
   reports: {
     'produce to an unknown partition': {
@@ -146,6 +154,10 @@ const kafkajs: ClientKind = {
   cannot: {
     'null headers': 'its encoder throws a TypeError',
     'max-timestamp': 'it only asks for the first and the last offset and for timestamps',
+    ...(brokerKind === 'kafka' && {
+      'overlapping aborted transactions':
+        'it does not sort the aborted transactions, which Kafka answers in the order of their ends and Flotilla of their beginnings',
+    }),
   },
   reports: {
     'produce to an unknown partition': {
@@ -163,6 +175,10 @@ const platformatic: ClientKind = {
   cannot: {
     validateOnly: 'its createTopics has no such option',
     'unknown partitions': 'its producer takes the number modulo the number of partitions',
+    'taking over transactional ids':
+      'its first InitProducerId names producer 0 and epoch 0, which Kafka takes for a producer that was fenced',
+    'transaction timeouts': 'its producer has no option for the time-out of a transaction',
+    'committed records': 'only its stream of messages filters, and that always joins a group',
   },
   reports: {
     'describe an unknown topic': { code: null, because: 'its metadata() throws an Error of its own: "Unknown topic"' },

@@ -17,6 +17,7 @@ export type ConsumedRecord = Required<ClientRecord> & { offset: number }
 
 export type Compression = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 export type Acks = '0' | '1' | 'all'
+export type Isolation = 'read_committed' | 'read_uncommitted'
 type AtPartition = { topic: string; partition: number }
 
 /** The commands and what they answer. A program that lacks one answers an error without a code. */
@@ -70,9 +71,20 @@ export type Commands = {
   }
   /** Reads `count` records of a partition without a group; an offset that is out of range is an error. */
   consume: {
-    in: AtPartition & { from: number | 'earliest' | { timestamp: number }; count: number }
+    in: AtPartition & { from: number | 'earliest' | { timestamp: number }; count: number; isolation?: Isolation }
     out: { records: ConsumedRecord[] }
   }
+  /** Makes a transactional producer that the commands below name; `timeoutMs` is that of its transactions. */
+  openTransactional: { in: { producer: string; transactionalId: string; timeoutMs: number }; out: object }
+  /** By then at the latest the client has asked for its producer id, and fenced those who had the transactional id before. */
+  beginTransaction: { in: { producer: string }; out: object }
+  sendInTransaction: {
+    in: AtPartition & { producer: string; records: readonly ClientRecord[] }
+    out: { offsets: number[] }
+  }
+  endTransaction: { in: { producer: string; commit: boolean }; out: object }
+  /** An open transaction stays open. */
+  closeTransactional: { in: { producer: string }; out: object }
 }
 export type Command = keyof Commands
 

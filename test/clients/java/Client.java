@@ -94,6 +94,11 @@ public final class Client {
             case "listOffsets" -> listOffsets(command);
             case "produce" -> produce(command);
             case "consume" -> consume(command);
+            case "openTransactional" -> Transactions.open(command);
+            case "beginTransaction" -> Transactions.begin(command);
+            case "sendInTransaction" -> Transactions.send(command);
+            case "endTransaction" -> Transactions.end(command);
+            case "closeTransactional" -> Transactions.close(command);
             default -> throw new IllegalArgumentException("no such command");
         };
     }
@@ -209,7 +214,7 @@ public final class Client {
         }
     }
 
-    private static ProducerRecord<byte[], byte[]> producerRecord(JsonNode command, JsonNode record) throws IOException {
+    static ProducerRecord<byte[], byte[]> producerRecord(JsonNode command, JsonNode record) throws IOException {
         Long timestamp = record.has("timestamp") ? record.get("timestamp").asLong() : null;
         var result = new ProducerRecord<>(
             topic(command), command.get("partition").asInt(), timestamp, bytes(record.get("key")), bytes(record.get("value")));
@@ -223,6 +228,7 @@ public final class Client {
             "key.deserializer", ByteArrayDeserializer.class,
             "value.deserializer", ByteArrayDeserializer.class,
             "auto.offset.reset", "none",
+            "isolation.level", command.has("isolation") ? command.get("isolation").asText() : "read_uncommitted",
             "enable.auto.commit", false,
             "allow.auto.create.topics", false
         );
@@ -259,7 +265,7 @@ public final class Client {
         return ADMINS.computeIfAbsent(command.get("bootstrap").asText(), bootstrap -> Admin.create(Map.of("bootstrap.servers", bootstrap)));
     }
 
-    private static <T> T await(Future<T> future) throws Exception {
+    static <T> T await(Future<T> future) throws Exception {
         return future.get(DEADLINE.toMillis(), TimeUnit.MILLISECONDS);
     }
 

@@ -3,6 +3,7 @@
 // connections, requests and decoders, without the group.
 import { promisify } from 'node:util'
 import { zstdCompress, zstdDecompress } from 'node:zlib'
+import { transactionCommands } from './kafkajs-transactions.mjs'
 import { DEADLINE_MS, decode, encode, require, serve } from './lines.mjs'
 
 const {
@@ -16,6 +17,7 @@ const {
 const Cluster = require('kafkajs/src/cluster')
 const { createLogger } = require('kafkajs/src/loggers')
 const socketFactory = require('kafkajs/src/network/socketFactory')
+const Batch = require('kafkajs/src/consumer/batch')
 const lz4 = require('lz4-napi')
 
 CompressionCodecs[CompressionTypes.Snappy] = require('kafkajs-snappy')
@@ -32,6 +34,8 @@ const compressions = { none: 'None', gzip: 'GZIP', snappy: 'Snappy', lz4: 'LZ4',
 const retry = { initialRetryTime: 20, retries: 8 }
 const silent = { logLevel: logLevel.NOTHING, retry }
 const admins = new Map()
+
+const connect = bootstrap => new Kafka({ clientId: 'kafkajs-program', brokers: [bootstrap], ...silent })
 
 async function adminOf({ bootstrap }) {
   if (!admins.has(bootstrap)) {
@@ -161,6 +165,7 @@ const commands = {
 
   async consume(command) {
     const { bootstrap, topic, partition, from, count } = command
+    const isolationLevel = command.isolation === 'read_committed' ? 1 : 0
     let next = from
     if (from === 'earliest') next = (await commands.listOffsets({ ...command, at: 'earliest' })).offset
     else if (typeof from === 'object') next = (await commands.listOffsets({ ...command, at: from.timestamp })).offset
@@ -174,7 +179,7 @@ const commands = {
       metadataMaxAge: 300_000,
       allowAutoTopicCreation: false,
       maxInFlightRequests: null,
-      isolationLevel: 0,
+      isolationLevel,
       offsets: new Map(),
       retry,
     })
@@ -189,18 +194,16 @@ const commands = {
         if (performance.now() > deadline) throw new Error(`${records.length} of ${count} records in time`)
         const topics = [{ topic, partitions: [{ partition, fetchOffset: next, maxBytes: 1_048_576 }] }]
         const { responses } = await broker.fetch({
-          isolationLevel: 0,
+          isolationLevel,
           maxWaitTime: 500,
           minBytes: 1,
           maxBytes: 10_485_760,
           topics,
         })
-        for (const message of responses[0].partitions[0].messages) {
-          // A fetch answers whole batches: the first may begin before the offset that was asked for.
-          if (Number(message.offset) < next || records.length === count) continue
-          next = Number(message.offset) + 1
-          records.push(record(message))
-        }
+        // As its consumer does: without what lies before the offset that was asked for, control records and aborted ones.
+        const batch = new Batch(topic, String(next), responses[0].partitions[0])
+        for (const message of batch.messages) if (records.length < count) records.push(record(message))
+        if (batch.rawMessages.length > 0) next = Number(batch.lastOffset()) + 1
       }
       return { records }
     } finally {
@@ -225,4 +228,6 @@ function record({ offset, timestamp, key, value, headers }) {
   }
 }
 
-await serve(commands, error => (error.name.startsWith('KafkaJS') && typeof error.code === 'number' ? error.code : null))
+await serve({ ...commands, ...transactionCommands(connect, retry) }, error =>
+  error.name.startsWith('KafkaJS') && typeof error.code === 'number' ? error.code : null,
+)

@@ -19,6 +19,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+import transactions
+
 DEADLINE_S = 60
 # How long librdkafka waits for a topic that it has been told about but cannot see; its default is 30 s.
 PROPAGATION_MS = 1000
@@ -179,7 +181,7 @@ def consume(command):
             'group.id': 'not-a-member',
             'enable.auto.commit': False,
             'auto.offset.reset': 'error',
-            'isolation.level': 'read_uncommitted',
+            'isolation.level': command.get('isolation', 'read_uncommitted'),
             'topic.metadata.propagation.max.ms': PROPAGATION_MS,
         }
     )
@@ -231,6 +233,7 @@ COMMANDS = {
     'listOffsets': list_offsets,
     'produce': produce,
     'consume': consume,
+    **transactions.COMMANDS,
 }
 
 

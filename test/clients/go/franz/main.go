@@ -51,6 +51,9 @@ func describe(err error) lines.Error {
 func run(c *lines.Command) (lines.Fields, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
+	if fields, err, isMine := transact(ctx, c); isMine {
+		return fields, err
+	}
 	switch c.Op {
 	case "hello":
 		return lines.Fields{"client": "franz-go " + lines.Version("github.com/twmb/franz-go") + " (kadm " + lines.Version("github.com/twmb/franz-go/pkg/kadm") + ")"}, nil
@@ -261,6 +264,7 @@ func consume(ctx context.Context, c *lines.Command) (lines.Fields, error) {
 		kgo.SeedBrokers(c.Bootstrap),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{c.Topic: {c.Partition: offset}}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
+		kgo.FetchIsolationLevel(isolationOf(c)),
 	)
 	if err != nil {
 		return nil, err
@@ -285,6 +289,13 @@ func consume(ctx context.Context, c *lines.Command) (lines.Fields, error) {
 		})
 	}
 	return lines.Fields{"records": records}, nil
+}
+
+func isolationOf(c *lines.Command) kgo.IsolationLevel {
+	if c.Isolation == "read_committed" {
+		return kgo.ReadCommitted()
+	}
+	return kgo.ReadUncommitted()
 }
 
 func main() {

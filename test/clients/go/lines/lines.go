@@ -31,6 +31,10 @@ type Command struct {
 	AutoCreate        bool              `json:"autoCreate"`
 	TimeoutMs         int               `json:"timeoutMs"`
 	Records           []Record          `json:"records"`
+	Isolation         string            `json:"isolation"`
+	Producer          string            `json:"producer"`
+	TransactionalID   string            `json:"transactionalId"`
+	Commit            bool              `json:"commit"`
 }
 
 // Record is one record; encoding/json reads and writes []byte as base64, and nil as null.

@@ -54,6 +54,9 @@ func run(c *lines.Command) (lines.Fields, error) {
 	if c.Op == "produce" {
 		return produce(c)
 	}
+	if fields, err, isMine := transact(c); isMine {
+		return fields, err
+	}
 	cl, err := client(c)
 	if err != nil {
 		return nil, err
@@ -233,6 +236,14 @@ func consume(cl sarama.Client, c *lines.Command) (lines.Fields, error) {
 		if offset, err = cl.GetOffset(c.Topic, c.Partition, *start.Timestamp); err != nil {
 			return nil, err
 		}
+	}
+	if c.Isolation == "read_committed" {
+		config := config()
+		config.Consumer.IsolationLevel = sarama.ReadCommitted
+		if cl, err = sarama.NewClient([]string{c.Bootstrap}, config); err != nil {
+			return nil, err
+		}
+		defer cl.Close()
 	}
 	consumer, err := sarama.NewConsumerFromClient(cl)
 	if err != nil {
