@@ -39,6 +39,8 @@ const USER_AND_CLIENT_QUOTAS: ReadonlyMap<string, QuotaType> = new Map([
 const IP_QUOTAS: ReadonlyMap<string, QuotaType> = new Map([['connection_creation_rate', 'int']])
 
 const LARGEST: Readonly<Record<QuotaType, number>> = { double: Infinity, long: 2 ** 63, int: 2 ** 31 - 1 }
+/** A user and a client id. */
+const MAX_PARTS = 2
 /** What of a fraction Kafka takes for rounding. */
 const EPSILON = 1e-6
 
@@ -52,7 +54,9 @@ export function alterClientQuotas(
   { validateOnly }: { readonly validateOnly: boolean },
   emit: (record: MetadataRecord) => void,
 ): AlteredQuota[] {
-  const excess = tooManyAlterations(alterations.reduce((sum, { ops }) => sum + ops.length, 0))
+  const excess = tooManyAlterations(alterations.reduce((sum, { entity, ops }) => sum + sizeOf(entity, ops), 0))
+  // Before anything is compared: a request may hold a million of them.
+  if (excess !== null) return alterations.map(({ entity }) => ({ ...excess, entity }))
   const ofEntity = new Map<string, { parts: EntityPart[]; alterations: QuotaAlteration[] }>()
   for (const alteration of alterations) {
     const parts = lastOfEachType(alteration.entity)
@@ -63,12 +67,16 @@ export function alterClientQuotas(
   }
   return [...ofEntity.values()].map(({ parts, alterations: ofThis }) => {
     const outcome =
-      excess ??
-      (ofThis.length > 1
+      ofThis.length > 1
         ? refuse(ErrorCode.INVALID_REQUEST, `Ignoring duplicate entity ${shown(parts)}`)
-        : alter(image, parts, ofThis[0]!.ops, validateOnly, emit))
+        : alter(image, parts, ofThis[0]!.ops, validateOnly, emit)
     return { ...outcome, entity: parts }
   })
+}
+
+/** What an entity asks for, counted in records; one that asks for nothing is work, too. */
+function sizeOf(entity: readonly EntityPart[], ops: QuotaAlteration['ops']): number {
+  return Math.max(1, entity.length - MAX_PARTS, ops.length)
 }
 
 /** A type that is named twice counts as it was named last, as in Kafka, whose entity is a map. */

@@ -24,12 +24,17 @@ export function alterPartitionReassignments(
   emit: (record: MetadataRecord) => void,
 ): ReassignedTopic[] {
   const excess = tooManyAlterations(topics.reduce((sum, { partitions }) => sum + partitions.length, 0))
+  if (excess !== null) {
+    return topics.map(({ name, partitions }) => ({
+      name,
+      partitions: partitions.map(({ partitionIndex }) => ({ ...excess, partitionIndex })),
+    }))
+  }
   // As they are after what this request has said of them.
   const current = new Map<string, PartitionImage>()
   return topics.map(({ name, partitions }) => ({
     name,
     partitions: partitions.map(({ partitionIndex, replicas }) => {
-      if (excess !== null) return { ...excess, partitionIndex }
       const key = `${partitionIndex} ${name}`
       const partition = current.get(key) ?? find(image, name, partitionIndex)
       if ('errorCode' in partition) return { ...partition, partitionIndex }

@@ -43,13 +43,18 @@ export function alterScramCredentials(
   emit: (record: MetadataRecord) => void,
 ): AlteredCredential[] {
   const excess = tooManyAlterations(deletions.length + upsertions.length)
+  // Before anything is compared: a request may hold a million of them.
+  if (excess !== null) {
+    const named = new Set([...deletions, ...upsertions].map(({ name }) => name))
+    return [...named].map(user => ({ ...excess, user }))
+  }
   const refusals = new Map<string, Outcome>()
   const changes = new Map<string, () => MetadataRecord>()
   const users = new Set<string>()
   const consider = (user: string, refusal: Outcome | null, change: () => MetadataRecord): void => {
     users.add(user)
     if (refusals.has(user)) return
-    const problem = excess ?? (changes.delete(user) ? ALTERED_TWICE : refusal)
+    const problem = changes.delete(user) ? ALTERED_TWICE : refusal
     if (problem === null) changes.set(user, change)
     else refusals.set(user, problem)
   }

@@ -146,10 +146,21 @@ test('a dry run checks everything and changes nothing', () => {
 })
 
 test('a request of more than 10,000 changes is refused as a whole', () => {
-  const many = Array.from({ length: 10_001 }, (_, index) => change({ user: `u${index}` }, { producer_byte_rate: 1 }))
-  const { answer, records } = alter(emptyImage, ...many)
-  deepEqual(new Set(answer.map(({ errorCode }) => errorCode)), new Set([ErrorCode.POLICY_VIOLATION]))
-  deepEqual(records, [])
+  const numbered = <T>(make: (index: number) => T) => Array.from({ length: 10_003 }, (_, index) => make(index))
+  const part = (index: number) => ({ entityType: `type ${index}`, entityName: 'a' })
+  const op = (index: number) => ({ key: `key ${index}`, value: 1, remove: true })
+  const excessive: QuotaAlteration[][] = [
+    numbered(index => change({ user: `u${index}` }, { producer_byte_rate: 1 })),
+    numbered(index => change({ user: `u${index}` }, {})),
+    [{ entity: entityOf({ user: 'x' }), ops: numbered(op) }],
+    [{ entity: numbered(part), ops: [] }],
+  ]
+  for (const alterations of excessive) {
+    const { answer, records } = alter(emptyImage, ...alterations)
+    equal(answer.length, alterations.length)
+    deepEqual(new Set(answer.map(({ errorCode }) => errorCode)), new Set([ErrorCode.POLICY_VIOLATION]))
+    deepEqual(records, [])
+  }
 })
 
 const { EXACT, DEFAULT, SPECIFIED } = MatchType
