@@ -1,6 +1,6 @@
 // Programs of Kafka's users that count on exactly-once, killed again and again, and the broker with them: copiers in Java and with librdkafka, and a word count with
 // Kafka Streams over a real text. What comes out must be what went in, once and in order, and nobody may see an aborted record.
-// FLOTILLA_CLIENTS_BROKER=kafka runs them against Apache Kafka. FLOTILLA_DEATHS: how often each program dies at least (default 4).
+// FLOTILLA_CLIENTS_BROKER=kafka runs them against Apache Kafka. FLOTILLA_DEATHS: how often each program is killed (default 4).
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -67,7 +67,7 @@ async function untilDone(
   brokerDeaths: number,
   isDone: () => Promise<boolean>,
 ): Promise<void> {
-  const lives = programs.map(program => program.live(() => 2500 + Math.random() * 6000))
+  const lives = programs.map(program => program.live(DEATHS, () => 2500 + Math.random() * 8000))
   const deadline = performance.now() + 600_000
   let deathsLeft = brokerDeaths
   try {

@@ -30,6 +30,7 @@ export function initProducerId(
   { nowMs, freshProducerId }: Circumstances,
   emit: Emit,
 ): IdentityResult | typeof NEEDS_PRODUCER_ID {
+  if (transactionalId === '') return refusedIdentity(ErrorCode.INVALID_REQUEST)
   const known = state.transactions.get(transactionalId)
   if (known === undefined) {
     if (freshProducerId === null) return NEEDS_PRODUCER_ID

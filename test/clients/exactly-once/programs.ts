@@ -26,8 +26,11 @@ export class MortalProgram {
     return this.#output
   }
 
-  /** Lives of `lifeMs` each, until `end`; a life that ends by itself is followed by the next one, as a supervisor would have it. */
-  async live(lifeMs: () => number): Promise<void> {
+  /**
+   * Lives of `lifeMs` each, `kills` of them, then one until `end`. A life that ends by itself is followed by the next one, as a
+   * supervisor would have it.
+   */
+  async live(kills: number, lifeMs: () => number): Promise<void> {
     const [command, ...args] = this.#argv
     while (!this.#isOver) {
       const child = spawn(command!, args, { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -39,7 +42,9 @@ export class MortalProgram {
       }
       const exit = once(child, 'exit')
       const abort = new AbortController()
-      await Promise.race([exit, sleep(lifeMs(), undefined, { signal: abort.signal }).catch(() => {})])
+      const isMortal = this.deaths < kills
+      const life = sleep(lifeMs(), undefined, { signal: abort.signal }).catch(() => {})
+      await (isMortal ? Promise.race([exit, life]) : exit)
       abort.abort()
       child.kill('SIGKILL')
       await exit
