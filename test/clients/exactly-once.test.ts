@@ -105,7 +105,7 @@ for (const [name, argv] of Object.entries(copiers)) {
       const bench = { broker, client: helper, helper }
       const input = await newTopic(bench, 'input', { partitions: PARTITIONS })
       const output = await newTopic(bench, 'output', { partitions: PARTITIONS })
-      const sent = await numbered(input, 4000)
+      const sent = await numbered(input, 15_000)
       const group = topicName('copiers')
       const programs = [1, 2].map(index => {
         const args = [broker.bootstrap, input, output, group, `${output}-${index}`]

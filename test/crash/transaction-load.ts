@@ -3,6 +3,7 @@
 import { equal, ok } from 'node:assert/strict'
 import { tcpTransport, type Address } from '../../broker/base/transport.ts'
 import { BrokerConnection } from '../../broker/client/connection.ts'
+import { AddPartitionsToTxn } from '../../broker/protocol/messages/add-partitions-to-txn.ts'
 import { EndTxn } from '../../broker/protocol/messages/end-txn.ts'
 import { Fetch } from '../../broker/protocol/messages/fetch.ts'
 import { FindCoordinator } from '../../broker/protocol/messages/find-coordinator.ts'
@@ -14,12 +15,14 @@ import { readRecords } from '../../broker/records/record.ts'
 import { ErrorCode } from '../../broker/protocol/errors.ts'
 
 /** Where a producer is; a test may want to kill the broker right then. */
-export type Step = 'starts' | 'started' | 'writes' | 'wrote' | 'ends' | 'ended'
+export type Step = 'starts' | 'started' | 'adds' | 'added' | 'writes' | 'wrote' | 'ends' | 'ended'
 
 type Outcome = 'committed' | 'aborted' | 'unknown'
 type Told = { readonly values: string[]; outcome: Outcome }
 
 const PAUSE_MS = 10
+/** A transaction that nobody completes must fail the test. */
+const PATIENCE_MS = 60_000
 /** What a producer tries again: the coordinator is busy with its last transaction, or still loading. */
 const RETRIED = new Set<number>([
   ErrorCode.CONCURRENT_TRANSACTIONS,
@@ -35,15 +38,20 @@ export class TransactionLoad {
   committed = 0
   readonly #topic: string
   readonly #partitions: number
+  /** As clients before transaction.version 2: partitions are added by a request, and the epoch stays from one transaction to the next. */
+  readonly #isOld: boolean
+  /** By partition. */
+  #sequences: number[] = []
   readonly #next: () => number
   #count = 0
 
   /** `next` is a seeded source of numbers in [0, 1). */
-  constructor(transactionalId: string, topic: string, partitions: number, next: () => number) {
+  constructor(transactionalId: string, topic: string, partitions: number, next: () => number, isOld: boolean) {
     this.transactionalId = transactionalId
     this.#topic = topic
     this.#partitions = partitions
     this.#next = next
+    this.#isOld = isOld
   }
 
   /** Starts, which ends what the last life has left open, and writes transactions until the connection is lost. */
@@ -71,6 +79,7 @@ export class TransactionLoad {
     const answer = await retried(() => connection.request(InitProducerId, 5, request))
     if (answer === null) return null
     equal(answer.errorCode, ErrorCode.NONE, 'a producer may start')
+    this.#sequences = new Array<number>(this.#partitions).fill(0)
     onStep('started')
     return answer
   }
@@ -84,8 +93,9 @@ export class TransactionLoad {
     const told: Told = { values: [], outcome: 'unknown' }
     this.told.push(told)
     const name = `${this.transactionalId}/${this.#count++}`
-    // With every transaction in an epoch of its own, sequences begin at 0 each time.
-    const writes = Array.from({ length: 2 + Math.floor(this.#next() * (this.#partitions - 1)) }, (_, index) => {
+    const count = 2 + Math.floor(this.#next() * (this.#partitions - 1))
+    if (this.#isOld && !(await this.#add(connection, producer, count, onStep))) return null
+    const writes = Array.from({ length: count }, (_, index) => {
       const value = `${name}/${index}`
       told.values.push(value)
       return this.#write(connection, producer, index, value, onStep)
@@ -95,13 +105,40 @@ export class TransactionLoad {
     const { producerId: id, producerEpoch } = producer
     const request = { transactionalId: this.transactionalId, producerId: id, producerEpoch, committed }
     onStep('ends')
-    const answer = await retried(() => connection.request(EndTxn, 5, request))
+    const answer = await retried(() => connection.request(EndTxn, this.#isOld ? 3 : 5, request))
     if (answer === null) return null
     equal(answer.errorCode, ErrorCode.NONE, 'a transaction may end')
     told.outcome = committed ? 'committed' : 'aborted'
     if (committed) this.committed++
     onStep('ended')
+    if (this.#isOld) return producer
+    // With every transaction in an epoch of its own, sequences begin at 0 each time.
+    this.#sequences.fill(0)
     return answer
+  }
+
+  /** Puts the first partitions into the transaction; false when the connection was lost. */
+  async #add(
+    connection: BrokerConnection,
+    { producerId: id, producerEpoch }: Producer,
+    count: number,
+    onStep: (step: Step) => void,
+  ): Promise<boolean> {
+    onStep('adds')
+    const partitions = Array.from({ length: count }, (_, partition) => partition)
+    const answer = await retried(async () => {
+      const { resultsByTopicV3AndBelow } = await connection.request(AddPartitionsToTxn, 3, {
+        v3AndBelowTransactionalId: this.transactionalId,
+        v3AndBelowProducerId: id,
+        v3AndBelowProducerEpoch: producerEpoch,
+        v3AndBelowTopics: [{ name: this.#topic, partitions }],
+      })
+      return { errorCode: resultsByTopicV3AndBelow[0]!.resultsByPartition[0]!.partitionErrorCode }
+    })
+    if (answer === null) return false
+    equal(answer.errorCode, ErrorCode.NONE, 'partitions may join a transaction')
+    onStep('added')
+    return true
   }
 
   async #write(
@@ -114,7 +151,8 @@ export class TransactionLoad {
     const padding = this.#next() < 0.1 ? 40_000 : 20
     const records = [{ timestamp: 1000, key: null, value: Buffer.from(value.padEnd(padding)) }]
     const { producerId: id, producerEpoch } = producer
-    const batch = { producerId: id, producerEpoch, isTransactional: true, baseSequence: 0, records }
+    const baseSequence = this.#sequences[partition]!++
+    const batch = { producerId: id, producerEpoch, isTransactional: true, baseSequence, records }
     const body = (): Parameters<typeof connection.request<typeof Produce>>[2] => ({
       transactionalId: this.transactionalId,
       acks: -1,
@@ -123,7 +161,7 @@ export class TransactionLoad {
     })
     onStep('writes')
     const answer = await retried(async () => {
-      const { responses } = await connection.request(Produce, 12, body())
+      const { responses } = await connection.request(Produce, this.#isOld ? 9 : 12, body())
       return responses[0]!.partitionResponses[0]!
     })
     if (answer === null) return false
@@ -137,9 +175,11 @@ type Producer = { readonly producerId: number; readonly producerEpoch: number }
 
 /** Asks until the answer is a final one; null when the connection is lost. */
 async function retried<T extends { readonly errorCode: number }>(ask: () => Promise<T>): Promise<T | null> {
+  const deadline = performance.now() + PATIENCE_MS
   for (;;) {
     const answer = await ask().catch(() => null)
     if (answer === null || !RETRIED.has(answer.errorCode)) return answer
+    ok(performance.now() < deadline, `error ${answer.errorCode} goes away`)
     await new Promise(resolve => setTimeout(resolve, PAUSE_MS))
   }
 }

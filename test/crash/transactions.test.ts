@@ -1,5 +1,5 @@
 // The whole broker, killed with SIGKILL at every step of a transaction, again and again on the same data directory: when a producer starts,
-// writes, asks for the end, is answered, and a few milliseconds later, while markers are being written. Afterwards every transaction is all
+// adds partitions (one of them is an older client), writes, asks for the end, is answered, and a few milliseconds later, while markers are being written. Afterwards every transaction is all
 // or nothing, what was answered holds, and nothing holds readers up. FLOTILLA_CRASHES sets how often (default 60), FLOTILLA_SEED the moments.
 import { ok } from 'node:assert/strict'
 import { afterAll, afterEach, test } from 'vitest'
@@ -13,7 +13,7 @@ const seed = Number(process.env.FLOTILLA_SEED ?? Date.now() % 1_000_000)
 const TOPIC = 'ledger'
 const PARTITIONS = 4
 const PRODUCERS = 3
-const STEPS: readonly Step[] = ['starts', 'started', 'writes', 'wrote', 'ends', 'ended']
+const STEPS: readonly Step[] = ['starts', 'started', 'adds', 'added', 'writes', 'wrote', 'ends', 'ended']
 const SETTINGS = { 'transaction.state.log.num.partitions': '3', 'log.segment.bytes': '4000000' }
 
 afterEach(tellOnFailure)
@@ -25,14 +25,15 @@ test(`transactions are all or nothing over ${crashes} kills at their every step 
   const dataDir = await newFolder('transactions')
   const loads = Array.from(
     { length: PRODUCERS },
-    (_, index) => new TransactionLoad(`producer-${index}`, TOPIC, PARTITIONS, next),
+    (_, index) => new TransactionLoad(`producer-${index}`, TOPIC, PARTITIONS, next, index === 0),
   )
   let broker = await startBroker(dataDir, SETTINGS)
   await createTopic(broker, TOPIC, PARTITIONS)
   await findCoordinator(broker)
   for (let crash = 0; crash < crashes; crash++) {
     const step = STEPS[crash % STEPS.length]!
-    let left = step === 'starts' || step === 'started' ? 1 + below(PRODUCERS) : 1 + below(100)
+    const isRare = step === 'starts' || step === 'started'
+    let left = 1 + below(isRare ? PRODUCERS : 60)
     const running = broker
     const killed = new Promise<void>(resolve => {
       const onStep = (reached: Step): void => {
