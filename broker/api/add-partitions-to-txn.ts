@@ -3,7 +3,7 @@
 // - All partitions of a transaction or none: with one that does not exist (UNKNOWN_TOPIC_OR_PARTITION) or is of an internal topic
 //   (TOPIC_AUTHORIZATION_FAILED, to clients) the others are OPERATION_NOT_ATTEMPTED.
 // - The producer is checked by the coordinator: INVALID_PRODUCER_ID_MAPPING, PRODUCER_FENCED (INVALID_PRODUCER_EPOCH before v2), and
-//   CONCURRENT_TRANSACTIONS while the end of the last transaction is being written.
+//   CONCURRENT_TRANSACTIONS while the end of the last transaction is being written, after a short wait for it.
 // - A partition that is only looked for and is not there: TRANSACTION_ABORTABLE, INVALID_TXN_STATE before v5.
 import type { TransactionCoordinator } from '../coordinator/transaction/coordinator.ts'
 import { TRANSACTIONS_V2 } from '../coordinator/transaction/transaction.ts'

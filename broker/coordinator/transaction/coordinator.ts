@@ -90,8 +90,21 @@ export class TransactionCoordinator implements TransactionGate {
     return 'response' in answered ? answered.response : refusedIdentity(answered.errorCode)
   }
 
-  /** AddPartitionsToTxn and AddOffsetsToTxn: one code for all partitions. */
+  /**
+   * AddPartitionsToTxn, AddOffsetsToTxn and leaders that add: one code for all partitions. While the end of the last transaction is being
+   * written this waits for it, for a moment: a producer is told of an end before its markers are there, and would have to pause.
+   */
   async addPartitions(request: PartitionsRequest & { readonly clientVersion: number }): Promise<ErrorCode> {
+    const errorCode = await this.#addPartitions(request)
+    if (errorCode !== ErrorCode.CONCURRENT_TRANSACTIONS) return errorCode
+    const { shards, settings } = this.#options
+    const shard = shards.find(request.transactionalId)
+    if (typeof shard === 'number') return shard
+    await shard.machine.completion(request.transactionalId, settings.addRetryMaxMs)
+    return this.#addPartitions(request)
+  }
+
+  async #addPartitions(request: PartitionsRequest & { readonly clientVersion: number }): Promise<ErrorCode> {
     const answered = await this.#decide(request.transactionalId, (state, { nowMs }, emit) =>
       addPartitions(state, request, nowMs, emit),
     )
@@ -108,22 +121,10 @@ export class TransactionCoordinator implements TransactionGate {
     return request.partitions.map(() => errorCode)
   }
 
-  /**
-   * What leaders ask. A partition that is to be added while the end of the last transaction is being written waits for that, for a
-   * moment: clients of version 2 are told of an end before its markers are there (Kafka's leaders ask again every few milliseconds).
-   */
+  /** What leaders ask. */
   async admit({ canAdd, ...request }: AdmissionRequest): Promise<readonly ErrorCode[]> {
     if (!canAdd) return this.verifyPartitions(request)
-    const adding = { ...request, clientVersion: TRANSACTIONS_V2 }
-    let errorCode = await this.addPartitions(adding)
-    if (errorCode === ErrorCode.CONCURRENT_TRANSACTIONS) {
-      const { shards, settings } = this.#options
-      const shard = shards.find(request.transactionalId)
-      if (typeof shard !== 'number') {
-        await shard.machine.completion(request.transactionalId, settings.addRetryMaxMs)
-      }
-      errorCode = await this.addPartitions(adding)
-    }
+    const errorCode = await this.addPartitions({ ...request, clientVersion: TRANSACTIONS_V2 })
     return request.partitions.map(() => errorCode)
   }
 

@@ -236,8 +236,11 @@ test('while markers are being written, the producer is told to wait', async () =
   const next = await end(broker, producer, true)
   const { CONCURRENT_TRANSACTIONS } = ErrorCode
   equal((await init(broker)).errorCode, CONCURRENT_TRANSACTIONS)
-  equal((await add(broker, next))[0]![2], CONCURRENT_TRANSACTIONS)
   equal((await end(broker, producer, true)).errorCode, CONCURRENT_TRANSACTIONS)
+  const adding = add(broker, next)
+  await settle()
+  broker.clock.advance(100)
+  equal((await adding)[0]![2], CONCURRENT_TRANSACTIONS)
 })
 
 test('an admin client fences a producer by starting in its place', async () => {
