@@ -4,6 +4,7 @@ import { produce } from '../../../broker/api/produce.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { Produce, type ProduceResponse } from '../../../broker/protocol/messages/produce.ts'
 import { readRecords } from '../../../broker/records/record.ts'
+import { Leader } from '../../../broker/replication/leader.ts'
 import type { AdmissionRequest, TransactionGate } from '../../../broker/replication/transactions.ts'
 import { batchOf, settled, testBroker, type TestBroker, type TestBrokerOptions } from './fixture.ts'
 import { endTransaction, leaderOf } from './transactions.ts'
@@ -214,6 +215,17 @@ test('who leads no more when the answer comes appends nothing', async () => {
   broker.logs.fail()
   await gate.answer(ErrorCode.NONE)
   deepEqual(errorsOf(await late), [ErrorCode.KAFKA_STORAGE_ERROR])
+})
+
+test('who has led again in between appends nothing: others may have written a marker', async () => {
+  const { broker, gate } = await begin()
+  const late = send(broker, [{}])
+  await settled()
+  const { log, state, config } = leaderOf(broker, 'orders')
+  const anew = new Leader(broker.clock, 'orders', log, state, config)
+  broker.context.replicas.leader = () => anew
+  await gate.answer(ErrorCode.NONE)
+  deepEqual(errorsOf(await late), [ErrorCode.NOT_LEADER_OR_FOLLOWER])
 })
 
 test('a duplicate of a batch of the open transaction is a success with its old offset', async () => {

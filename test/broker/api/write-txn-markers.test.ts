@@ -107,4 +107,8 @@ test('markers of a topic that somebody keeps go to him, and he is not ready as l
   answer = ErrorCode.TRANSACTION_COORDINATOR_FENCED
   equal(await markers.write('orders', 1, end), ErrorCode.TRANSACTION_COORDINATOR_FENCED)
   equal(await markers.write('orders', 9, end), ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  await writeTransactional(broker, 7, ['a'])
+  kept.length = 0
+  equal(await markers.write('orders', 0, { ...end, producerEpoch: 0 }), ErrorCode.INVALID_PRODUCER_EPOCH)
+  deepEqual(kept, [], 'he is not asked to write a late marker')
 })
