@@ -165,6 +165,15 @@ export class MemoryLog {
     this.flushAll()
   }
 
+  /** The log that another process finds: what was flushed, and perhaps what was not. */
+  afterCrash(keepsAll: boolean): MemoryLog {
+    const log = new MemoryLog(this.topicId, this.partition, this.topicName)
+    const kept = this.#batches.filter(({ header }) => keepsAll || header.lastOffset < this.flushedOffset)
+    for (const { batch, header } of kept) void log.append(batch, header)
+    log.flushAll()
+    return log
+  }
+
   get asPartitionLog(): PartitionLog {
     return this as unknown as PartitionLog
   }
