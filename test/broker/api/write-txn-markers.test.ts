@@ -1,5 +1,6 @@
 import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'vitest'
+import type { Call } from '../../../broker/api/handler.ts'
 import { writeTxnMarkers } from '../../../broker/api/write-txn-markers.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { WriteTxnMarkers } from '../../../broker/protocol/messages/write-txn-markers.ts'
@@ -49,6 +50,24 @@ test('every partition has its own error', async () => {
     [ErrorCode.NONE, ErrorCode.NOT_LEADER_OR_FOLLOWER, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
     [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION],
   ])
+})
+
+test('a marker of a producer that cannot exist is not written, and can be answered', async () => {
+  const broker = await ordersTopic()
+  const topics = [{ name: 'orders', partitionIndexes: [0] }]
+  const marker = { producerId: -(2 ** 58), producerEpoch: 0, transactionResult: true, topics, coordinatorEpoch: 0 }
+  // As a request it can be read but not written by our own codec.
+  deepEqual(await writeTxnMarkers.handle({ markers: [marker] }, broker.context, {} as Call), {
+    markers: [
+      {
+        producerId: -1,
+        topics: [
+          { name: 'orders', partitions: [{ partitionIndex: 0, errorCode: ErrorCode.INVALID_PRODUCER_ID_MAPPING }] },
+        ],
+      },
+    ],
+  })
+  equal(leaderOf(broker, 'orders').log.endOffset, 0)
 })
 
 test('a late marker and an old coordinator are refused', async () => {
