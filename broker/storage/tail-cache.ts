@@ -134,6 +134,21 @@ export class TailCache {
     }
   }
 
+  /** The batches below `offset`, which are committed, are not what the log has any more. */
+  dropBelow(tail: Tail, offset: number): void {
+    let gone = 0
+    while (tail.startOffset < offset) {
+      const batch = tail.dropOldest()
+      if (batch === null) break
+      this.#release(batch)
+      gone++
+    }
+    if (gone === 0) return
+    // Their places in the order too: a cache that never reaches its bound would keep them for ever.
+    this.#order = this.#order.slice(this.#next).filter(other => other !== tail || gone-- <= 0)
+    this.#next = 0
+  }
+
   /** Commits allow to drop what they committed. */
   shrink(): void {
     if (this.#sizeBytes > this.#limitBytes) this.#shrink()

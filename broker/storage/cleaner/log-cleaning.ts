@@ -272,6 +272,8 @@ class LogCleaning {
       },
       done: () => {
         core.aborted.forget(gone)
+        // Memory still has what the file has not. Of an aborted record nobody could tell any more that it was.
+        this.#parts.cache.dropBelow(core.tail, end)
         this.#show(group, cleaned, cleanedOffset)
       },
     })

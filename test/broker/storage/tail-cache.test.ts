@@ -40,6 +40,19 @@ test('an offset that the cache does not go back to is for the disk', () => {
   equal(new Tail().read(0, 100, 1000, true), null)
 })
 
+test('what compaction took away is not read any more, and gives its room and its turn back', () => {
+  const cache = new TailCache(100)
+  const [one, two] = [committedTail(100), committedTail(100)]
+  cache.add(one, alone(0, 30))
+  cache.add(one, alone(1, 30))
+  cache.add(two, alone(0, 30))
+  cache.dropBelow(one, 1)
+  deepEqual([offsets(one), cache.sizeBytes], [[1], 60])
+  equal(one.read(0, 100, 1000, true), null)
+  cache.add(one, alone(2, 60))
+  deepEqual([offsets(one), offsets(two)], [[2], [0]])
+})
+
 test('at the bound the batches appended longest ago go, whichever log they belong to', () => {
   const cache = new TailCache(100)
   const [one, two] = [committedTail(100), committedTail(100)]

@@ -75,6 +75,13 @@ test('a compacted log has the newest record of every key, and all of the active 
   equal(log.logStartOffset, 0)
 })
 
+test('what a cleaning drops is not read from memory either', async () => {
+  const { log, logs } = await setting({}, { cacheBytes: 1_000_000 })
+  await fill(log)
+  await logs.runCleaner()
+  ok((await contents(log)).length < 10)
+})
+
 test('small segments become one, and the old files are gone at once', async () => {
   const { log, logs, store, files } = await setting({ segmentBytes: 4000 })
   log.configure({ ...COMPACTED, segmentBytes: 1000 })
