@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Metrics } from '../metrics.ts'
-import { errorName } from '../protocol/errors.ts'
+import { ErrorCode, errorName } from '../protocol/errors.ts'
 import { ErrorFields } from '../protocol/error-fields.ts'
 import type { Api } from '../protocol/schema.ts'
 import type { Call } from './handler.ts'
@@ -13,6 +13,14 @@ import type { Call } from './handler.ts'
 const LINE_EVERY_MS = 60_000
 
 type Explained = { readonly errorMessage?: string | null; readonly cause?: string | null }
+
+/** Answers that every client gets in the ordinary course of things, and that it knows what to do with. */
+const ROUTINE: ReadonlySet<number> = new Set([
+  ErrorCode.MEMBER_ID_REQUIRED,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+  ErrorCode.CONCURRENT_TRANSACTIONS,
+  ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
+])
 
 type Told = { atMs: number; untold: number }
 
@@ -60,7 +68,8 @@ export class AnsweredErrors {
       peer: call.connection.remoteAddress,
       untold: told === undefined ? undefined : told.untold,
     }
-    this.#log.info(fields, 'answered with an error; more of the same are counted, and told once a minute')
+    const level = ROUTINE.has(errorCode) ? 'debug' : 'info'
+    this.#log[level](fields, 'answered with an error; more of the same are counted, and told once a minute')
   }
 }
 

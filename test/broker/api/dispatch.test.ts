@@ -105,6 +105,15 @@ test('an error is told with what it is about, then once a minute with how many t
   ])
 })
 
+test('an error of the ordinary course of things is told to nobody who does not ask for details', async () => {
+  const broker = dispatcherOf(handler(Produce, () => answer(ErrorCode.NONE, ErrorCode.REBALANCE_IN_PROGRESS)))
+  await broker.send(Produce, produceRequest)
+  deepEqual(
+    broker.lines.filter(({ level }) => level !== 'debug'),
+    [],
+  )
+})
+
 test('the cause of an error is told and not sent', async () => {
   const told = answer(ErrorCode.KAFKA_STORAGE_ERROR)
   Object.assign(told.responses[0]!.partitionResponses[0]!, { cause: 'StorageError: /secret/path' })
