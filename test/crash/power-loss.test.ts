@@ -1,35 +1,12 @@
-// Power loss at every change that a script makes to the disk (test/broker/storage/power-loss.ts says what is checked): before and after it took
-// effect, with nothing kept of what was not synced and with arbitrary parts of it, and with the power going again during recovery.
-// FLOTILLA_SEED=n runs another script.
-import { ok } from 'node:assert/strict'
+// Power loss at every change that a script makes to the disk (test/broker/storage/power-loss.ts says what is checked). FLOTILLA_SEED=n runs another
+// script.
 import { test } from 'vitest'
-import { countChanges, runWithPowerLoss, type Cut } from '../broker/storage/power-loss.ts'
+import { logScript } from '../broker/storage/power-loss.ts'
+import { cutEverywhere } from '../broker/storage/power-loss-world.ts'
 
 const STEPS = 40
 const first = Number(process.env['FLOTILLA_SEED'] ?? 1)
 
 for (let seed = first; seed < first + 4; seed++) {
-  test(`no promise is broken wherever the power goes, script ${seed}`, async () => {
-    const changes = await countChanges(seed, STEPS)
-    ok(changes > 100)
-    for (let index = 0; index < changes; index++) {
-      for (const moment of ['before', 'after'] as const) {
-        await cutAndCheck(seed, { index, moment, keepSeed: null }, null)
-        await cutAndCheck(seed, { index, moment, keepSeed: index + 1 }, null)
-      }
-      await cutAndCheck(seed, { index, moment: 'after', keepSeed: index + 2 }, index % 11)
-      await cutAndCheck(seed, { index, moment: 'before', keepSeed: index + 3 }, index % 37)
-    }
-  })
-}
-
-async function cutAndCheck(seed: number, cut: Cut, recoveryCut: number | null): Promise<void> {
-  try {
-    await runWithPowerLoss(seed, STEPS, cut, recoveryCut)
-  } catch (cause) {
-    const { index, moment, keepSeed } = cut
-    throw new Error(`script ${seed}, power lost ${moment} change ${index}, kept ${keepSeed}, again at ${recoveryCut}`, {
-      cause,
-    })
-  }
+  test(`no promise is broken wherever the power goes, script ${seed}`, () => cutEverywhere(logScript, seed, STEPS))
 }

@@ -10,16 +10,10 @@ import { equal, ok } from 'node:assert/strict'
 import type { LogConfig } from '../../../broker/config/topic-config.ts'
 import { baseOffset } from '../../../broker/records/batch.ts'
 import { buildEndTransactionMarker } from '../../../broker/records/control.ts'
-import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
-import type { Store } from '../../../broker/storage/store.ts'
-import { manualClock, type ManualClock } from '../../manual-clock.ts'
-import { seededNumbers } from '../../seeded.ts'
-import { CrashingFiles } from './crashing-files.ts'
-import { CrashingStoreDisk } from './crashing-store.ts'
-import { append, batchOf, CONFIG, DATA, openDirectory, settled, TOPIC } from './log-fixture.ts'
+import { append, batchOf, CONFIG, openDirectory, settled, TOPIC } from './log-fixture.ts'
 import { checkLog, emptyLedger, offsetOfBatchWith, promise, type Ledger } from './log-ledger.ts'
-import { Power } from './power.ts'
+import { PowerLossWorld, type Script } from './power-loss-world.ts'
 
 const CONFIGS: readonly LogConfig[] = [
   CONFIG,
@@ -29,66 +23,26 @@ const CONFIGS: readonly LogConfig[] = [
   { ...CONFIG, segmentBytes: 900, retentionBytes: 5000 },
 ]
 
-/** Where the power goes: at the change with this number. */
-export type Cut = { readonly index: number; readonly moment: 'before' | 'after'; readonly keepSeed: number | null }
-
-class World {
-  readonly power = new Power()
-  readonly files = new CrashingFiles(this.power)
-  readonly disk = new CrashingStoreDisk(this.power)
-  clock: ManualClock = manualClock()
+class World extends PowerLossWorld {
   readonly ledgers = new Map<number, Ledger>()
-  readonly #random: () => number
   readonly #cacheBytes: number
-  #steps: number
   #seed = 0
-  store!: Store
-  logs!: LogDirectory
 
   constructor(seed: number, steps: number) {
-    this.#random = seededNumbers(seed)
+    super(seed, steps)
     // With one of them what was appended is still at hand when it is moved, with the other it is read back.
     this.#cacheBytes = seed % 2 === 0 ? 1_000_000 : 4096
-    this.#steps = steps
   }
 
-  /** A machine with a data directory; from here on changes count. */
-  static async make(seed: number, steps: number): Promise<World> {
-    const world = new World(seed, steps)
-    await world.files.makeFolder(DATA)
-    await world.files.syncFolder('/')
-    world.power.restore()
-    return world
-  }
-
-  async open(isCleanStart: boolean): Promise<void> {
-    this.store = await this.disk.open()
-    await this.#openLogs(isCleanStart)
-  }
-
-  async #openLogs(isCleanStart: boolean): Promise<void> {
+  protected async openLogs(isCleanStart: boolean): Promise<void> {
     const { store, files, clock } = this
     const limits = { producerIdExpirationMs: Infinity, cacheBytes: this.#cacheBytes }
     this.logs = await openDirectory({ store, files, clock, isCleanStart, limits })
     for (const log of this.logs.logs()) log.configure(CONFIGS[log.partition % CONFIGS.length]!)
   }
 
-  /** Runs the script until its end or the power's. */
-  async run(): Promise<void> {
-    try {
-      await this.open(false)
-      for (let partition = 0; partition < CONFIGS.length; partition++) this.#create(partition)
-      for (; this.#steps > 0 && !this.power.isOff; this.#steps--) await this.#step()
-      if (!this.power.isOff) await this.#reopen()
-    } catch (error) {
-      if (!this.power.isOff) throw error
-    }
-    // What is under way in the dead process fails; nobody hears of it.
-    await settled()
-  }
-
-  #pick(count: number): number {
-    return Math.floor(this.#random() * count)
+  protected begin(): void {
+    for (let partition = 0; partition < CONFIGS.length; partition++) this.#create(partition)
   }
 
   #create(partition: number): PartitionLog {
@@ -96,9 +50,9 @@ class World {
     return this.logs.create(TOPIC, partition, 'orders', CONFIGS[partition % CONFIGS.length]!)
   }
 
-  async #step(): Promise<void> {
-    const choice = this.#pick(100)
-    const partition = this.#pick(CONFIGS.length)
+  protected async step(): Promise<void> {
+    const choice = this.pick(100)
+    const partition = this.pick(CONFIGS.length)
     const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
     const ledger = this.ledgers.get(partition)!
     if (choice < 62) await this.#appendSome()
@@ -109,14 +63,12 @@ class World {
     else if (choice < 84) await this.#retain()
     else if (choice < 92) await this.#passTime()
     else if (choice < 94) await this.#remove(partition, log, ledger)
-    else if (choice < 95) await this.#reopen()
-    else if (choice < 97) await this.#die()
+    else if (choice < 95) await this.reopen()
+    else if (choice < 97) await this.die()
     else await settled()
-    if (!this.power.isOff) this.note()
   }
 
-  /** What the logs claim to have synced must survive. */
-  note(): void {
+  protected note(): void {
     for (const log of this.logs.logs()) {
       const ledger = this.ledgers.get(log.partition)!
       promise(ledger, log.syncedOffset)
@@ -125,16 +77,16 @@ class World {
 
   async #appendSome(): Promise<void> {
     const waits: Promise<void>[] = []
-    for (let count = 1 + this.#pick(6); count > 0; count--) {
-      const partition = this.#pick(CONFIGS.length)
+    for (let count = 1 + this.pick(6); count > 0; count--) {
+      const partition = this.pick(CONFIGS.length)
       const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
       const ledger = this.ledgers.get(partition)!
-      if (this.#pick(20) === 0) ledger.epoch++
-      const size = [20, 100, 400, 700, 2000][this.#pick(5)]!
+      if (this.pick(20) === 0) ledger.epoch++
+      const size = [20, 100, 400, 700, 2000][this.pick(5)]!
       waits.push(this.append(log, ledger, size))
     }
     // Often the next step begins before these are stored.
-    if (this.#pick(3) > 0) await Promise.all(waits)
+    if (this.pick(3) > 0) await Promise.all(waits)
     else for (const wait of waits) wait.catch(() => {})
   }
 
@@ -144,7 +96,7 @@ class World {
     const producerEpoch = producerId < 0 ? -1 : Math.floor(seed / 40)
     // Producers 12 and 13 end every third of their transactions' batches with a marker.
     const isTransactional = producerId >= 12
-    if (isTransactional && this.#pick(3) === 0)
+    if (isTransactional && this.pick(3) === 0)
       return this.#appendTo(log, ledger, this.#marker(producerId, producerEpoch))
     const batch = batchOf(sizeBytes, seed, {
       producerId,
@@ -160,7 +112,7 @@ class World {
   }
 
   #marker(producerId: number, producerEpoch: number): Buffer {
-    const result = this.#pick(3) === 0 ? 'commit' : 'abort'
+    const result = this.pick(3) === 0 ? 'commit' : 'abort'
     return buildEndTransactionMarker({
       result,
       coordinatorEpoch: 1,
@@ -185,7 +137,7 @@ class World {
   async #truncate(log: PartitionLog, ledger: Ledger): Promise<void> {
     const room = log.endOffset - log.logStartOffset
     if (room === 0) return
-    const target = log.logStartOffset + 1 + this.#pick(room)
+    const target = log.logStartOffset + 1 + this.pick(room)
     const cutAt = offsetOfBatchWith(ledger.batches, target)
     const beginsAnew = cutAt < log.logStartOffset
     ledger.ceiling = cutAt
@@ -200,7 +152,7 @@ class World {
   }
 
   async #restart(log: PartitionLog, ledger: Ledger): Promise<void> {
-    const target = log.endOffset + this.#pick(50)
+    const target = log.endOffset + this.pick(50)
     ledger.restartOffset = target
     ledger.ceiling = log.logStartOffset
     promise(ledger, 0)
@@ -219,7 +171,7 @@ class World {
   }
 
   async #deleteRecords(log: PartitionLog, ledger: Ledger): Promise<void> {
-    const target = log.logStartOffset + this.#pick(log.endOffset - log.logStartOffset + 1)
+    const target = log.logStartOffset + this.pick(log.endOffset - log.logStartOffset + 1)
     ledger.maxStartOffset = Math.max(ledger.maxStartOffset, target)
     equal(await log.deleteRecordsBefore(target), target)
     ledger.minStartOffset = target
@@ -232,7 +184,7 @@ class World {
   // Retention has its own times in it.
   async #passTime(): Promise<void> {
     await this.#whileStartsMove(async () => {
-      this.clock.advance([500, 2500, 70_000][this.#pick(3)]!)
+      this.clock.advance([500, 2500, 70_000][this.pick(3)]!)
       await settled()
     })
   }
@@ -254,7 +206,7 @@ class World {
     const removed = this.logs.remove(TOPIC, partition)
     ok(this.logs.log(TOPIC, partition) === undefined)
     // Made anew at once, sometimes: the removal must not take the new log with it.
-    if (this.#pick(2) === 0) {
+    if (this.pick(2) === 0) {
       const next = this.#create(partition)
       const mine = this.ledgers.get(partition)!
       mine.former = ledger
@@ -270,39 +222,10 @@ class World {
     }
   }
 
-  // The process is killed, but not the machine: what it wrote is in memory still, synced or not.
-  async #die(): Promise<void> {
-    await settled()
-    // Its timers die with it.
-    this.clock = manualClock(this.clock.now())
-    await this.#openLogs(false)
-    // What the next one takes over counts, so it must be on the disk.
-    for (const log of this.logs.logs()) equal(log.syncedOffset, log.endOffset)
-    this.note()
-    await this.check()
-  }
-
-  async #reopen(): Promise<void> {
-    await this.logs.close()
-    this.note()
-    await this.store.close()
-    await this.open(true)
+  protected override onReopened(): void {
     for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.mayBeGone = false
-    await this.check()
   }
 
-  /** The power was lost: opens what is left. */
-  async comeBack(keepSeed: number | null): Promise<void> {
-    this.power.cut()
-    const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
-    this.files.crash(chance)
-    await this.disk.crash(chance)
-    this.power.restore()
-    await this.open(false)
-    for (const log of this.logs.logs()) equal(log.syncedOffset, log.endOffset, 'what was found is on the disk')
-  }
-
-  /** Compares every log with its ledger, and takes what is there for granted from here on. */
   async check(): Promise<void> {
     for (const log of this.logs.logs()) {
       const ledger = this.ledgers.get(log.partition)
@@ -328,7 +251,6 @@ class World {
     }
   }
 
-  /** The logs go on as if nothing had happened. */
   async goOn(): Promise<void> {
     for (let partition = 0; partition < CONFIGS.length; partition++) {
       const log = this.logs.log(TOPIC, partition) ?? this.#create(partition)
@@ -338,7 +260,7 @@ class World {
     }
     await settled()
     await this.check()
-    await this.#reopen()
+    await this.reopen()
     await this.#noOrphans()
     await this.logs.close()
     await this.store.close()
@@ -353,46 +275,5 @@ class World {
   }
 }
 
-/** How many changes the script of this seed makes when nothing interrupts it; also checks that run. */
-export async function countChanges(seed: number, steps: number): Promise<number> {
-  const world = await World.make(seed, steps)
-  await world.run()
-  await world.check()
-  return world.power.operations.length
-}
-
-/** Runs the script of `seed`, cuts the power at `cut`, checks what is left; then cuts it once more, in the middle of the recovery. */
-export async function runWithPowerLoss(
-  seed: number,
-  steps: number,
-  cut: Cut,
-  recoveryCut: number | null = null,
-): Promise<void> {
-  const world = await World.make(seed, steps)
-  world.power.cutAt(cut.index, cut.moment)
-  await world.run()
-  if (recoveryCut !== null) {
-    const crash = world.comeBack.bind(world)
-    world.power.cut()
-    await crashDuringRecovery(world, cut.keepSeed, recoveryCut)
-    await crash(cut.keepSeed === null ? null : cut.keepSeed + 1)
-  } else {
-    await world.comeBack(cut.keepSeed)
-  }
-  await world.check()
-  await world.goOn()
-}
-
-async function crashDuringRecovery(world: World, keepSeed: number | null, index: number): Promise<void> {
-  const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
-  world.files.crash(chance)
-  await world.disk.crash(chance)
-  world.power.restore()
-  world.power.cutAt(index, 'after')
-  try {
-    await world.open(false)
-  } catch (error) {
-    if (!world.power.isOff) throw error
-  }
-  await settled()
-}
+/** The script of a seed. */
+export const logScript: Script = (seed, steps) => new World(seed, steps)

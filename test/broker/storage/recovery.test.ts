@@ -5,7 +5,8 @@ import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { CrashingFiles } from './crashing-files.ts'
 import { CrashingStoreDisk } from './crashing-store.ts'
 import { append, batchOf, CONFIG, DATA, offsetsOf, openDirectory, readAll, settled, TOPIC } from './log-fixture.ts'
-import { countChanges, runWithPowerLoss } from './power-loss.ts'
+import { logScript } from './power-loss.ts'
+import { countChanges, runWithPowerLoss } from './power-loss-world.ts'
 import { Power } from './power.ts'
 
 /** A machine with a log; `crash` leaves what was synced, and opens again. */
@@ -78,12 +79,16 @@ async function pathIn(files: CrashingFiles, folder: string, at = 0): Promise<str
 test('whatever change the power goes at, each log is a prefix of what was appended, with all that was promised', async () => {
   const steps = 20
   for (const seed of [1, 2]) {
-    const changes = await countChanges(seed, steps)
+    const changes = await countChanges(logScript, seed, steps)
     ok(changes > 80)
     // Every third change here; test/crash/power-loss.test.ts takes every one, and more scripts.
     for (let index = seed; index < changes; index += 3) {
-      await runWithPowerLoss(seed, steps, { index, moment: index % 2 === 0 ? 'before' : 'after', keepSeed: null })
-      await runWithPowerLoss(seed, steps, { index, moment: 'after', keepSeed: index + 1 })
+      await runWithPowerLoss(logScript, seed, steps, {
+        index,
+        moment: index % 2 === 0 ? 'before' : 'after',
+        keepSeed: null,
+      })
+      await runWithPowerLoss(logScript, seed, steps, { index, moment: 'after', keepSeed: index + 1 })
     }
   }
 })

@@ -11,18 +11,11 @@ import type { LogConfig } from '../../../../broker/config/topic-config.ts'
 import { lastOffset, readHeader, type BatchHeader } from '../../../../broker/records/batch.ts'
 import { readRecords } from '../../../../broker/records/record.ts'
 import { ALL_SEGMENTS } from '../../../../broker/storage/keys.ts'
-import type { LogDirectory } from '../../../../broker/storage/log-directory.ts'
 import type { PartitionLog } from '../../../../broker/storage/partition-log.ts'
 import { ProducerState, type ProducerEntry } from '../../../../broker/storage/producer-state.ts'
 import { decodeSegment, fileIdOf } from '../../../../broker/storage/segment.ts'
-import type { Store } from '../../../../broker/storage/store.ts'
-import { manualClock, type ManualClock } from '../../../manual-clock.ts'
-import { seededNumbers } from '../../../seeded.ts'
-import { CrashingFiles } from '../crashing-files.ts'
-import { CrashingStoreDisk } from '../crashing-store.ts'
-import { append, batchOf, CONFIG, DATA, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
-import { Power } from '../power.ts'
-import type { Cut } from '../power-loss.ts'
+import { append, batchOf, CONFIG, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
+import { PowerLossWorld, type Script } from '../power-loss-world.ts'
 import { recordOf } from './history.ts'
 
 type Line = { readonly offset: number; readonly key: string; readonly value: string | null }
@@ -54,38 +47,11 @@ const CONFIGS: readonly LogConfig[] = [
   { ...COMPACTED, segmentBytes: 2500, cleanupPolicy: new Set(['compact', 'delete'] as const) },
 ]
 
-class World {
-  readonly power = new Power()
-  readonly files = new CrashingFiles(this.power)
-  readonly disk = new CrashingStoreDisk(this.power)
-  clock: ManualClock = manualClock()
+class World extends PowerLossWorld {
   readonly ledgers = new Map<number, Ledger>()
-  readonly #random: () => number
-  #steps: number
   #value = 0
-  store!: Store
-  logs!: LogDirectory
 
-  constructor(seed: number, steps: number) {
-    this.#random = seededNumbers(seed)
-    this.#steps = steps
-  }
-
-  /** A machine with a data directory; from here on changes count. */
-  static async make(seed: number, steps: number): Promise<World> {
-    const world = new World(seed, steps)
-    await world.files.makeFolder(DATA)
-    await world.files.syncFolder('/')
-    world.power.restore()
-    return world
-  }
-
-  async open(isCleanStart: boolean): Promise<void> {
-    this.store = await this.disk.open()
-    await this.#openLogs(isCleanStart)
-  }
-
-  async #openLogs(isCleanStart: boolean): Promise<void> {
+  protected async openLogs(isCleanStart: boolean): Promise<void> {
     const { store, files, clock } = this
     this.logs = await openDirectory({ store, files, clock, isCleanStart, limits: { producerIdExpirationMs: Infinity } })
     for (const log of this.logs.logs()) {
@@ -94,22 +60,8 @@ class World {
     }
   }
 
-  /** Runs the script until its end or the power's. */
-  async run(): Promise<void> {
-    try {
-      await this.open(false)
-      for (let partition = 0; partition < CONFIGS.length; partition++) this.#log(partition)
-      for (; this.#steps > 0 && !this.power.isOff; this.#steps--) await this.#step()
-      if (!this.power.isOff) await this.#reopen()
-    } catch (error) {
-      if (!this.power.isOff) throw error
-    }
-    // What is under way in the dead process fails; nobody hears of it.
-    await settled()
-  }
-
-  #pick(count: number): number {
-    return Math.floor(this.#random() * count)
+  protected begin(): void {
+    for (let partition = 0; partition < CONFIGS.length; partition++) this.#log(partition)
   }
 
   #log(partition: number): PartitionLog {
@@ -129,9 +81,9 @@ class World {
     return log
   }
 
-  async #step(): Promise<void> {
-    const choice = this.#pick(100)
-    const log = this.#log(this.#pick(CONFIGS.length))
+  protected async step(): Promise<void> {
+    const choice = this.pick(100)
+    const log = this.#log(this.pick(CONFIGS.length))
     const ledger = this.ledgers.get(log.partition)!
     if (choice < 50) await this.#appendSome()
     else if (choice < 54) await log.flush()
@@ -139,32 +91,31 @@ class World {
     else if (choice < 78) await this.#truncate(log, ledger)
     else if (choice < 84) await this.#deleteRecords(log, ledger)
     else if (choice < 92) await this.#passTime()
-    else if (choice < 95) await this.#reopen()
-    else if (choice < 98) await this.#die()
+    else if (choice < 95) await this.reopen()
+    else if (choice < 98) await this.die()
     else await settled()
-    if (!this.power.isOff) this.note()
   }
 
-  note(): void {
+  protected note(): void {
     for (const log of this.logs.logs()) promise(this.ledgers.get(log.partition)!, log.syncedOffset)
   }
 
   async #appendSome(): Promise<void> {
     const waits: Promise<void>[] = []
-    for (let count = 2 + this.#pick(8); count > 0; count--) {
-      const log = this.#log(this.#pick(CONFIGS.length))
+    for (let count = 2 + this.pick(8); count > 0; count--) {
+      const log = this.#log(this.pick(CONFIGS.length))
       waits.push(this.append(log, this.ledgers.get(log.partition)!))
     }
-    if (this.#pick(3) > 0) await Promise.all(waits)
+    if (this.pick(3) > 0) await Promise.all(waits)
     else for (const wait of waits) wait.catch(() => {})
   }
 
   append(log: PartitionLog, ledger: Ledger): Promise<void> {
-    const texts = Array.from({ length: 1 + this.#pick(3) }, () => {
-      const key = `key-${this.#pick(6)}`
-      return this.#pick(5) === 0 ? key : `${key}=${this.#value++}${'.'.repeat(this.#pick(200))}`
+    const texts = Array.from({ length: 1 + this.pick(3) }, () => {
+      const key = `key-${this.pick(6)}`
+      return this.pick(5) === 0 ? key : `${key}=${this.#value++}${'.'.repeat(this.pick(200))}`
     })
-    const producerId = this.#pick(3) === 0 ? -1 : 10 + this.#pick(3)
+    const producerId = this.pick(3) === 0 ? -1 : 10 + this.pick(3)
     const batch = batchOf(0, 0, {
       producerId,
       producerEpoch: producerId < 0 ? -1 : 0,
@@ -184,12 +135,12 @@ class World {
   async #clean(): Promise<void> {
     for (const log of this.logs.logs()) {
       const ledger = this.ledgers.get(log.partition)!
-      if (this.#pick(4) > 0) ledger.highWatermark = Math.max(ledger.highWatermark, log.syncedOffset)
+      if (this.pick(4) > 0) ledger.highWatermark = Math.max(ledger.highWatermark, log.syncedOffset)
       log.deletableOffset = ledger.highWatermark
     }
     const cleaned = this.logs.runCleaner()
     // Often the next step begins while it runs.
-    if (this.#pick(3) > 0) await cleaned
+    if (this.pick(3) > 0) await cleaned
     equal(this.logs.cleanerView().uncleanablePartitions, 0)
   }
 
@@ -197,7 +148,7 @@ class World {
   async #truncate(log: PartitionLog, ledger: Ledger): Promise<void> {
     const from = Math.max(ledger.highWatermark, log.logStartOffset)
     if (log.endOffset <= from) return
-    const target = from + this.#pick(log.endOffset - from)
+    const target = from + this.pick(log.endOffset - from)
     ledger.ceiling = baseOfBatchWith(ledger.headers, target)
     promise(ledger, 0)
     await log.truncate(target)
@@ -208,7 +159,7 @@ class World {
 
   async #deleteRecords(log: PartitionLog, ledger: Ledger): Promise<void> {
     if (ledger.highWatermark <= log.logStartOffset) return
-    const target = log.logStartOffset + this.#pick(ledger.highWatermark - log.logStartOffset + 1)
+    const target = log.logStartOffset + this.pick(ledger.highWatermark - log.logStartOffset + 1)
     ledger.maxStartOffset = Math.max(ledger.maxStartOffset, target)
     await log.deleteRecordsBefore(target)
     ledger.minStartOffset = Math.max(ledger.minStartOffset, target)
@@ -216,47 +167,13 @@ class World {
 
   async #passTime(): Promise<void> {
     for (const log of this.logs.logs()) this.ledgers.get(log.partition)!.maxStartOffset = log.endOffset
-    this.clock.advance([500, 2500, 16_000][this.#pick(3)]!)
+    this.clock.advance([500, 2500, 16_000][this.pick(3)]!)
     await settled()
     for (const log of this.logs.logs()) {
       const ledger = this.ledgers.get(log.partition)!
       ledger.minStartOffset = log.logStartOffset
       ledger.maxStartOffset = log.logStartOffset
     }
-  }
-
-  // The process is killed, but not the machine: what it wrote is in memory still, synced or not.
-  async #die(): Promise<void> {
-    await settled()
-    this.clock = manualClock(this.clock.now())
-    await this.#openLogs(false)
-    this.note()
-    await this.check()
-  }
-
-  async #reopen(): Promise<void> {
-    await this.logs.close()
-    this.note()
-    await this.store.close()
-    await this.open(true)
-    await this.check()
-  }
-
-  /** The power was lost: opens what is left. */
-  async comeBack(keepSeed: number | null, recoveryCut: number | null): Promise<void> {
-    this.power.cut()
-    const chance = keepSeed === null ? undefined : seededNumbers(keepSeed)
-    this.files.crash(chance)
-    await this.disk.crash(chance)
-    this.power.restore()
-    if (recoveryCut !== null) this.power.cutAt(recoveryCut, 'after')
-    try {
-      await this.open(false)
-    } catch (error) {
-      if (!this.power.isOff) throw error
-    }
-    if (this.power.isOff) return this.comeBack(keepSeed, null)
-    this.power.cutAt(Infinity, 'after')
   }
 
   async check(): Promise<void> {
@@ -271,7 +188,6 @@ class World {
     ok(found.size <= segments.length + CONFIGS.length, `${found.size} files for ${segments.length} segments`)
   }
 
-  /** The logs go on as if nothing had happened. */
   async goOn(): Promise<void> {
     for (let turn = 0; turn < 12; turn++) {
       for (let partition = 0; partition < CONFIGS.length; partition++) {
@@ -279,7 +195,7 @@ class World {
       }
     }
     await this.logs.runCleaner()
-    await this.#reopen()
+    await this.reopen()
     await this.logs.close()
     await this.store.close()
   }
@@ -344,25 +260,5 @@ function sorted(producers: ProducerState): ProducerEntry[] {
   return [...producers.entries()].sort((a, b) => a.producerId - b.producerId)
 }
 
-/** How many changes the script of this seed makes when nothing interrupts it, and how many segments it cleaned; also checks that run. */
-export async function countChanges(seed: number, steps: number): Promise<number> {
-  const world = await World.make(seed, steps)
-  await world.run()
-  await world.check()
-  return world.power.operations.length
-}
-
-/** Runs the script of `seed`, cuts the power at `cut`, and perhaps once more in the middle of the recovery; checks what is left. */
-export async function runWithPowerLoss(
-  seed: number,
-  steps: number,
-  cut: Cut,
-  recoveryCut: number | null,
-): Promise<void> {
-  const world = await World.make(seed, steps)
-  world.power.cutAt(cut.index, cut.moment)
-  await world.run()
-  await world.comeBack(cut.keepSeed, recoveryCut)
-  await world.check()
-  await world.goOn()
-}
+/** The script of a seed. */
+export const compactionScript: Script = (seed, steps) => new World(seed, steps)
