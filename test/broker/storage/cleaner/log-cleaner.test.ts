@@ -1,65 +1,10 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
-import type { LogConfig } from '../../../../broker/config/topic-config.ts'
 import { baseOffset, lastOffset } from '../../../../broker/records/batch.ts'
 import { buildEndTransactionMarker } from '../../../../broker/records/control.ts'
-import { ALL_SEGMENTS } from '../../../../broker/storage/keys.ts'
-import type { LogDirectory, LogLimits } from '../../../../broker/storage/log-directory.ts'
-import { openMemoryStore } from '../../../../broker/storage/memory-store.ts'
-import type { PartitionLog } from '../../../../broker/storage/partition-log.ts'
-import { decodeSegment, type Segment } from '../../../../broker/storage/segment.ts'
-import type { Store } from '../../../../broker/storage/store.ts'
-import { manualClock, type ManualClock } from '../../../manual-clock.ts'
-import { CrashingFiles } from '../crashing-files.ts'
-import { append, batchOf, CONFIG, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
-import { contentsOf, recordOf } from './history.ts'
-
-const COMPACTED: LogConfig = {
-  ...CONFIG,
-  cleanupPolicy: new Set(['compact'] as const),
-  segmentBytes: 1000,
-  deleteRetentionMs: 1000,
-  minCleanableDirtyRatio: 0,
-}
-
-type Setting = {
-  readonly store: Store
-  readonly files: CrashingFiles
-  readonly clock: ManualClock
-  logs: LogDirectory
-  log: PartitionLog
-}
-
-async function setting(config: Partial<LogConfig> = {}, limits: Partial<LogLimits> = {}): Promise<Setting> {
-  const store = openMemoryStore()
-  const files = new CrashingFiles()
-  const clock = manualClock()
-  const logs = await openDirectory({ store, files, clock, limits })
-  return { store, files, clock, logs, log: logs.create(TOPIC, 0, 'orders', { ...COMPACTED, ...config }) }
-}
-
-/** A batch of records "key=value", each made 150 bytes longer. */
-async function put(log: PartitionLog, texts: readonly string[], timestamp = 1000): Promise<void> {
-  const records = texts.map(text => ({
-    ...recordOf(text, timestamp),
-    headers: [{ key: 'h', value: Buffer.alloc(150) }],
-  }))
-  await append(log, batchOf(0, 0, { records }))
-}
-
-async function segmentsOf(store: Store): Promise<Segment[]> {
-  return (await store.scan({ ...ALL_SEGMENTS, limit: 1000 })).map(decodeSegment)
-}
-
-async function contents(log: PartitionLog): Promise<string[]> {
-  return contentsOf(await readAll(log))
-}
-
-/** Keys a to c over and over; ten segments or so. */
-async function fill(log: PartitionLog, count = 40): Promise<void> {
-  for (let value = 0; value < count; value++) await put(log, [`${'abc'[value % 3]}=${value}`], 1000 + value)
-  await settled()
-}
+import { append, batchOf, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
+import { COMPACTED, contents, fill, put, segmentsOf, setting } from './compacted-log.ts'
+import { recordOf } from './history.ts'
 
 const NEWEST = ['33 a=33', '34 b=34', '35 c=35', '36 a=36', '37 b=37', '38 c=38', '39 a=39']
 
@@ -250,99 +195,6 @@ test('a log that is rotten is left as it is, and the others are cleaned', async 
   equal(rotten.isOffline, false)
 })
 
-test('tombstones go delete.retention.ms after the cleaning that saw them first', async () => {
-  const { log, logs, clock } = await setting()
-  await put(log, ['gone=1'])
-  await put(log, ['gone', 'x=1'])
-  await fill(log, 20)
-  await logs.runCleaner()
-  ok((await contents(log)).includes('1 gone'))
-  ok(!(await contents(log)).includes('0 gone=1'))
-  clock.advance(999)
-  await fill(log, 20)
-  await logs.runCleaner()
-  ok((await contents(log)).includes('1 gone'))
-  clock.advance(1)
-  await fill(log, 20)
-  await logs.runCleaner()
-  ok(!(await contents(log)).some(text => text.endsWith('gone')))
-  ok((await contents(log)).includes('2 x=1'))
-})
-
-test('the cleaner looks every log.cleaner.backoff.ms', async () => {
-  const { log, clock } = await setting()
-  await fill(log)
-  clock.advance(14_999)
-  await settled()
-  equal((await contents(log)).length, 40)
-  clock.advance(1)
-  await until(async () => (await contents(log)).length < 40)
-})
-
-test('min.cleanable.dirty.ratio holds a cleaning back', async () => {
-  const { log, logs } = await setting({ minCleanableDirtyRatio: 0.9 })
-  await fill(log)
-  await logs.runCleaner()
-  const cleaned = (await contents(log)).length
-  ok(cleaned < 40)
-  await fill(log, 9)
-  await logs.runCleaner()
-  equal((await contents(log)).length, cleaned + 9)
-})
-
-test('min.compaction.lag.ms keeps young records', async () => {
-  const { log, logs, clock } = await setting({ minCompactionLagMs: 60_000 })
-  const nowMs = clock.now()
-  for (let value = 0; value < 40; value++) await put(log, [`a=${value}`], nowMs)
-  await settled()
-  await logs.runCleaner()
-  equal((await contents(log)).length, 40)
-  clock.advance(60_001)
-  await logs.runCleaner()
-  ok((await contents(log)).length < 10)
-})
-
-test('max.compaction.lag.ms ends the active segment and has it cleaned, whatever the ratio', async () => {
-  const { log, logs, clock } = await setting({
-    maxCompactionLagMs: 60_000,
-    minCleanableDirtyRatio: 1,
-    segmentBytes: 1e6,
-  })
-  const nowMs = clock.now()
-  for (let value = 0; value < 40; value++) await put(log, [`a=${value}`], nowMs)
-  clock.advance(60_001)
-  await logs.runCleaner()
-  await settled()
-  await logs.runCleaner()
-  deepEqual(await contents(log), ['39 a=39'])
-  ok(logs.cleanerView().maxCompactionDelayMs === 0)
-})
-
-test('a log that is not compacted is left alone', async () => {
-  const { log, logs } = await setting({ cleanupPolicy: new Set(['delete'] as const) })
-  await fill(log)
-  await logs.runCleaner()
-  equal((await contents(log)).length, 40)
-})
-
-test('compact,delete deletes by time as well', async () => {
-  const { log, logs, clock } = await setting({
-    cleanupPolicy: new Set(['compact', 'delete'] as const),
-    retentionMs: 60_000,
-  })
-  for (let value = 0; value < 40; value++) await put(log, [`${'abc'[value % 3]}=${value}`], clock.now())
-  await settled()
-  await logs.runCleaner()
-  const start = log.logStartOffset
-  clock.advance(60_001)
-  await logs.runRetention()
-  ok(log.logStartOffset > start)
-  equal(log.logStartOffset, 40)
-  await fill(log)
-  await logs.runCleaner()
-  ok((await contents(log)).length < 40)
-})
-
 test('DeleteRecords and a cleaning do not get into each other', async () => {
   const { log, logs } = await setting()
   await fill(log)
@@ -440,12 +292,4 @@ function cleaner(some: object) {
     ioMaxBytesPerSecond: Number.MAX_VALUE,
     ...some,
   }
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  for (let turn = 0; turn < 200; turn++) {
-    if (await condition()) return
-    await settled()
-  }
-  throw new Error('it never came')
 }
