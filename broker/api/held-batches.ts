@@ -127,6 +127,9 @@ export class HeldBatches {
     const { leader, producerId: id, producerEpoch: epoch } = batch
     const stage = batch.append()
     if (leader.log.producers.hasOpenTransaction(id, epoch)) leader.admissions.onAppended(id)
-    if (stage !== null) stages.push(stage)
+    if (stage === null) return
+    // It may fail while the coordinator is still being asked; `run` hears of it afterwards.
+    stage.catch(() => {})
+    stages.push(stage)
   }
 }
