@@ -327,6 +327,8 @@ export async function restartAt(core: LogCore, parts: LogParts, offset: number):
         core.logStartOffset = offset
         core.epochs.clear()
         show(core, parts, cut, new HotPart(offset), NO_PRODUCERS)
+        // A log that begins anew behind its end keeps nothing of what it had.
+        parts.cache.dropBelow(core.tail, offset)
       },
     })
     await giveBack(core, parts, cut, dropped, active?.path ?? null)

@@ -90,6 +90,16 @@ test('a log may begin anew at another offset', async () => {
   deepEqual([again.logStartOffset, again.endOffset], [500, 501])
 })
 
+test('a log that begins anew behind its end keeps nothing of what it had in memory', async () => {
+  const limits = { cacheBytes: 1e6 }
+  const logs = await openDirectory({ store: openMemoryStore(), files: new CrashingFiles(), limits })
+  const log = logs.create(TOPIC, 0, 'orders', CONFIG)
+  for (let seed = 0; seed < 3; seed++) await append(log, batchOf(100, seed))
+  ok(logs.cachedBytes > 0)
+  await log.truncateFullyAndStartAt(500)
+  equal(logs.cachedBytes, 0)
+})
+
 test('a cut below the log start begins the log anew there', async () => {
   const { log } = await filled()
   await log.deleteRecordsBefore(12)
