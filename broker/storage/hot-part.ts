@@ -40,6 +40,8 @@ export async function eachExtent(
 export class HotPart {
   hotBytes = 0
   tailBytes = 0
+  /** Of the first extent: that of its first batch, or a later one that was committed with it. */
+  firstTimestamp = -1
   maxTimestamp = -1
   maxTimestampOffset = 0
   /** Exclusive; where the walk began when there is no extent. */
@@ -54,6 +56,7 @@ export class HotPart {
   }
 
   add(extent: Extent): void {
+    if (this.hotBytes === 0) this.firstTimestamp = extent.maxTimestamp
     this.hotBytes += extent.sizeBytes
     this.endOffset = extent.lastOffset + 1
     if (extent.maxTimestamp > this.maxTimestamp) {
@@ -79,6 +82,7 @@ export class HotPart {
     core.rolls = []
     core.segmentBytes = this.hotBytes
     core.segmentBase = core.activeBase
+    core.firstTimestamp = this.firstTimestamp
     core.maxTimestamp = this.maxTimestamp
     core.maxTimestampOffset = this.maxTimestampOffset
     core.segmentMaxTimestamp = this.maxTimestamp

@@ -51,6 +51,8 @@ export function restore(stored: StoredLog, config: LogConfig, parts: LogParts): 
   core.producersOffset = state.producersOffset
   core.needsState = false
   core.lastAppendMs = parts.clock.now()
+  // As in Kafka, a segment whose records have no timestamps counts its age from the start of the broker.
+  core.firstAppendMs = core.lastAppendMs
   if (!state.isClean) return core
   core.isStoredClean = true
   setEnd(core, state.endOffset)
@@ -59,7 +61,6 @@ export function restore(stored: StoredLog, config: LogConfig, parts: LogParts): 
   core.segmentBytes = state.hotBytes
   core.segmentBase = state.activeBase
   core.firstTimestamp = state.firstTimestamp
-  core.firstAppendMs = core.lastAppendMs
   core.maxTimestamp = state.maxTimestamp
   core.maxTimestampOffset = state.maxTimestampOffset
   core.segmentMaxTimestamp = state.maxTimestamp
@@ -321,6 +322,7 @@ async function endActive(
   core.sealedBytes += segment.sizeBytes
   core.hotBytes -= segment.sizeBytes
   core.segmentBytes = core.hotBytes
+  core.segmentBase = segment.endOffset
   core.activeBase = segment.endOffset
   return { segment, index, formerBase }
 }

@@ -37,6 +37,11 @@ async function bytesOf(files: CrashingFiles, segment: Segment): Promise<Buffer> 
   return files.readWhole(`/data/segments/${name}`)
 }
 
+/** A batch of one record at this time. */
+function at(timestamp: number): Buffer {
+  return batchOf(10, 1, { records: [{ timestamp, value: Buffer.from('x') }] })
+}
+
 async function appendAll(log: PartitionLog, sizes: readonly number[]): Promise<Buffer[]> {
   const batches = sizes.map((size, seed) => batchOf(size, seed))
   for (const batch of batches) await append(log, batch)
@@ -91,7 +96,7 @@ test('a batch larger than segment.bytes gets a segment of its own', async () => 
 test('a segment ends after segment.ms by the timestamps of the records', async () => {
   const { store, log } = await setting({ segmentMs: 5000 })
   for (const timestamp of [1000, 3000, 6000, 6001, 6500]) {
-    await append(log, batchOf(10, 1, { records: [{ timestamp, value: Buffer.from('x') }] }))
+    await append(log, at(timestamp))
   }
   await settled()
   deepEqual(
@@ -104,12 +109,45 @@ test('without timestamps the clock of the broker ends a segment', async () => {
   const { store, clock, log } = await setting({ segmentMs: 5000 })
   for (const waitMs of [0, 4000, 1000, 1]) {
     clock.advance(waitMs)
-    await append(log, batchOf(10, 1, { records: [{ timestamp: -1, value: Buffer.from('x') }] }))
+    await append(log, at(-1))
   }
   await settled()
   deepEqual(
     (await segmentsOf(store)).map(({ endOffset }) => endOffset),
     [3],
+  )
+})
+
+test('after a crash a segment goes on, and ends by the timestamps of its records as if nothing had happened', async () => {
+  const { store, files, clock, log } = await setting({ segmentMs: 5000 })
+  clock.advance(1_000_000)
+  await append(log, at(1000))
+  await append(log, at(3000))
+  const again = (await openDirectory({ store, files, clock })).log(TOPIC, 0)!
+  again.configure({ ...CONFIG, segmentMs: 5000 })
+  await append(again, at(6000))
+  await append(again, at(6001))
+  await settled()
+  deepEqual(
+    (await segmentsOf(store)).map(({ endOffset }) => endOffset),
+    [3],
+  )
+})
+
+test('after a crash a segment without timestamps ends by the clock of the broker since it started', async () => {
+  const { store, files, clock, log } = await setting({ segmentMs: 5000 })
+  clock.advance(1_000_000)
+  await append(log, at(-1))
+  const again = (await openDirectory({ store, files, clock })).log(TOPIC, 0)!
+  again.configure({ ...CONFIG, segmentMs: 5000 })
+  clock.advance(5000)
+  await append(again, at(-1))
+  clock.advance(1)
+  await append(again, at(-1))
+  await settled()
+  deepEqual(
+    (await segmentsOf(store)).map(({ endOffset }) => endOffset),
+    [2],
   )
 })
 
