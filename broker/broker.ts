@@ -23,7 +23,7 @@ import { effectiveConfig } from './metadata/config-entries.ts'
 import { Controller } from './metadata/controller.ts'
 import { takeOffice } from './metadata/election/candidate.ts'
 import { openDurableEpoch } from './metadata/election/durable-epoch.ts'
-import { birthRecord, candidateId } from './metadata/election/election.ts'
+import { birthRecord, candidateId, type Election } from './metadata/election/election.ts'
 import { fileElection } from './metadata/election/file-election.ts'
 import type { Listener, MetadataImage, TopicImage } from './metadata/image.ts'
 import { metadataCodec } from './metadata/records.ts'
@@ -41,9 +41,11 @@ import { shareOpenFiles, type OpenFileShares } from './server/open-files.ts'
 import { RequestMemory } from './server/request-memory.ts'
 import { openDataDirectory, type DataDirectory } from './storage/data-directory.ts'
 import { nodeFiles, type Files } from './storage/files.ts'
+import type { LockFolder } from './storage/folder-lock.ts'
 import { defaultLogLimits, LogDirectory, type LogLimits } from './storage/log-directory.ts'
-import { isRocksStore, openRocksStore } from './storage/rocks-store.ts'
+import { rocksStores } from './storage/rocks-store.ts'
 import { logFolders } from './storage/segment.ts'
+import type { Stores } from './storage/store.ts'
 
 export type BrokerParts = {
   readonly config: BrokerConfig
@@ -52,8 +54,13 @@ export type BrokerParts = {
   readonly log: Logger
   /** How many files this process may have open, connections included; no bound when left out. */
   readonly maxOpenFiles?: number
+  // The outside, this machine's where it is left out. A simulation brings all of it.
   readonly transport?: Transport
   readonly files?: Files
+  readonly stores?: Stores
+  readonly lockFolder?: LockFolder
+  /** Where the election record is; whoever passes it has created the record. A file in the data directory when left out. */
+  readonly election?: Election
 }
 
 export type Broker = {
@@ -153,22 +160,20 @@ async function build(
 }
 
 async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void> | void) => void) {
-  const { config, clock, random, log, files = nodeFiles } = parts
+  const { config, clock, random, log, files = nodeFiles, stores = rocksStores, lockFolder } = parts
   const directory = await openDataDirectory(config.logDir, {
     files,
     random,
     nodeId: config.nodeId,
     ...(config.clusterId === null ? {} : { clusterId: config.clusterId }),
+    ...(lockFolder === undefined ? {} : { lock: lockFolder }),
   })
   // A start that gets no further than this takes nothing back of a clean stop before it.
   let isClean = directory.isCleanStart
   onStop(() => directory.close(isClean))
-  await checkStore(directory, files)
-  const store = await openRocksStore(directory.storePath, {
-    files,
-    clock,
-    writeBufferBytes: config.rocksdbWriteBufferBytes,
-  })
+  await checkStore(directory, stores, files)
+  const writeBufferBytes = config.rocksdbWriteBufferBytes
+  const store = await stores.open(directory.storePath, { files, clock, writeBufferBytes })
   onStop(() => store.close())
   const limits: LogLimits = {
     ...defaultLogLimits,
@@ -191,8 +196,8 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
 }
 
 /** Without its database the directory would look as if all of its files were left over from something. */
-async function checkStore({ path, storePath }: DataDirectory, files: Files): Promise<void> {
-  if (await isRocksStore(storePath, files)) return
+async function checkStore({ path, storePath }: DataDirectory, stores: Stores, files: Files): Promise<void> {
+  if (await stores.exists(storePath, files)) return
   const { segments, staging } = logFolders(path)
   for (const folder of [segments, staging]) {
     if ((await files.stat(folder)) === null || (await files.list(folder)).length === 0) continue
@@ -203,9 +208,9 @@ async function checkStore({ path, storePath }: DataDirectory, files: Files): Pro
   }
 }
 
-/** On one machine the election record is a file in the data directory, and this broker is the only candidate. */
+/** This broker is the only candidate. */
 async function openController(parts: BrokerParts, directory: DataDirectory, logs: LogDirectory): Promise<Controller> {
-  const { config, clock, random, log } = parts
+  const { config, clock, random, log, files } = parts
   const existing = logs.log(METADATA_TOPIC_ID, 0)
   const logConfig = topicConfig(METADATA_LOG_CONFIGS, config)
   const metadataLog = existing ?? logs.create(METADATA_TOPIC_ID, 0, METADATA_TOPIC, logConfig)
@@ -213,12 +218,12 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
   metadataLog.usesReserve = true
   const hasEmptyLog = metadataLog.endOffset === 0
   const electionPath = join(directory.path, 'election')
-  const election = fileElection(electionPath, { clock, random })
-  const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch')).catch(
+  const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch'), files).catch(
     cannotBeElected(electionPath),
   )
   // Born once, together with the directory: a record that is missing later has been lost, and takeOffice says so.
-  if (hasEmptyLog && durableEpoch.value === 0) await election.create(birthRecord(directory.clusterId))
+  const isBirth = hasEmptyLog && durableEpoch.value === 0
+  const election = parts.election ?? (await openFileElection(electionPath, parts, isBirth ? directory.clusterId : null))
   const candidate = {
     id: candidateId(config.nodeId, directory.directoryId),
     incarnation: randomUuid(random),
@@ -236,6 +241,13 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
     brokerId: config.nodeId,
     epoch,
   })
+}
+
+/** The record of a cluster on one machine; `bornAs` creates it. */
+async function openFileElection(path: string, { clock, random }: BrokerParts, bornAs: string | null) {
+  const election = fileElection(path, { clock, random })
+  if (bornAs !== null) await election.create(birthRecord(bornAs))
+  return election
 }
 
 function cannotBeElected(electionPath: string): (cause: unknown) => never {
@@ -288,6 +300,9 @@ async function serve(
       logs.configureCleaner(inForce.logCleaner)
     }),
   )
+  onStop(() => endAll(connections, clock))
+  doors.open((socket, name) => connections.accept(socket, name))
+  if (config.httpPort < 0) return -1
   metrics.observe({
     connectionCount: () => connections.count,
     partitionCount: () => controller.image.partitionCount,
@@ -298,9 +313,6 @@ async function serve(
     requestMemoryBytes: () => shared.requestBytes.usedBytes,
     responseMemoryBytes: () => shared.responseBytes.usedBytes,
   })
-  onStop(() => endAll(connections, clock))
-  doors.open((socket, name) => connections.accept(socket, name))
-  if (config.httpPort < 0) return -1
   const unready = () => (logs.isOffline ? 'the log directory has failed' : null)
   const address = { host: config.httpHost, port: config.httpPort }
   const http = await serveHttp(address, routes, { metrics, unready }, shares.httpConnections).catch(

@@ -11,7 +11,7 @@ import type { Random } from '../base/random.ts'
 import { UserError } from '../base/user-error.ts'
 import { randomUuid, type Uuid } from '../base/uuid.ts'
 import type { Files } from './files.ts'
-import { LOCK_FILE, lockFolder, type FolderLock } from './folder-lock.ts'
+import { LOCK_FILE, lockFolder, type FolderLock, type LockFolder } from './folder-lock.ts'
 import { StorageError } from './storage-error.ts'
 
 export type DataDirectoryOptions = {
@@ -21,7 +21,7 @@ export type DataDirectoryOptions = {
   /** Without one, a fresh directory gets a random id, and an existing one is taken as it is. */
   readonly clusterId?: Uuid
   /** How the directory is locked; tests without a disk pass their own. */
-  readonly lock?: (path: string) => Promise<FolderLock | null>
+  readonly lock?: LockFolder
 }
 
 export type DataDirectory = {
@@ -139,11 +139,7 @@ async function makeDirectory(path: string, files: Files): Promise<void> {
   throw new UserError(`The data directory ${path} is a file.`, 'Name a directory, or one that does not exist yet.')
 }
 
-async function takeLock(
-  path: string,
-  lock: (path: string) => Promise<FolderLock | null>,
-  files: Files,
-): Promise<FolderLock> {
+async function takeLock(path: string, lock: LockFolder, files: Files): Promise<FolderLock> {
   let held: FolderLock | null
   try {
     held = await lock(path)

@@ -7,6 +7,9 @@ import { join } from 'node:path'
 
 export type FolderLock = { release(): void }
 
+/** Locks a folder; null when somebody else has the lock. */
+export type LockFolder = (folder: string) => Promise<FolderLock | null>
+
 /** null when somebody else has the lock. Throws when the folder cannot be written. */
 export async function lockFolder(folder: string): Promise<FolderLock | null> {
   const { DatabaseSync } = await import('node:sqlite')

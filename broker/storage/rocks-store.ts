@@ -23,7 +23,7 @@ import { UserError } from '../base/user-error.ts'
 import { nodeFiles, type Files } from './files.ts'
 import { InfoLog } from './info-log.ts'
 import { StorageError } from './storage-error.ts'
-import type { CommitOptions, Entry, Range, Store, StoreBatch } from './store.ts'
+import type { CommitOptions, Entry, Range, Store, StoreBatch, Stores } from './store.ts'
 import { WriteAheadLog } from './write-ahead-log.ts'
 
 export type RocksOptions = {
@@ -80,6 +80,9 @@ export async function openRocksStore(path: string, options: RocksOptions = {}): 
 export async function isRocksStore(path: string, files: Files = nodeFiles): Promise<boolean> {
   return (await files.stat(join(path, 'CURRENT'))) !== null
 }
+
+/** Databases in folders of this machine. */
+export const rocksStores: Stores = { exists: isRocksStore, open: openRocksStore }
 
 const SLACK_BYTES = 1024 * 1024
 

@@ -2,6 +2,8 @@
 // Keys are bytes, compared as unsigned bytes; a shorter key comes before the longer one that it begins. Not the place of large
 // batches (those go to segment files, see files.ts), and not a cache: every call may touch the disk.
 // rocks-store.ts implements it for real, memory-store.ts for tests; test/contract/store.ts says what both must do.
+import type { Clock } from '../base/clock.ts'
+import type { Files } from './files.ts'
 
 export type Entry = { readonly key: Buffer; readonly value: Buffer }
 
@@ -43,6 +45,21 @@ export type Store = {
   sync(): Promise<void>
   /** Waits for calls in flight, syncs and lets go of the files. Idempotent. */
   close(): Promise<void>
+}
+
+/** A kind of store, and where it keeps what is in it: how a broker comes to its store. */
+export type Stores = {
+  /** Whether a store was ever made in folder `path`; known to be so, even after a loss of power, before `open` resolves. */
+  exists(path: string, files: Files): Promise<boolean>
+  /** Opens the store in folder `path`, or makes it. Rejects with UserError where a person can help, with StorageError when it is damaged. */
+  open(path: string, options: OpenStoreOptions): Promise<Store>
+}
+
+export type OpenStoreOptions = {
+  readonly files: Files
+  readonly clock: Clock
+  /** Bytes of keys and values that collect in memory before they go to a table file. */
+  readonly writeBufferBytes: number
 }
 
 /** Operations that apply in the order of their calls. Buffers are kept, not copied: leave them alone until the commit resolves. */

@@ -1,7 +1,6 @@
 // The highest election epoch that this candidate has seen, on its disk before it leads, follows or answers in it (rule A3): without it
 // a candidate that forgot an epoch in a power loss could follow the leader of an older one. A file of a few bytes.
-import { open, readFile, rename } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { nodeFiles, type Files } from '../../storage/files.ts'
 
 export type DurableEpoch = {
   /** 0 before the first. */
@@ -10,14 +9,14 @@ export type DurableEpoch = {
   raise(epoch: number): Promise<void>
 }
 
-export async function openDurableEpoch(path: string): Promise<DurableEpoch> {
-  let value = await readEpoch(path)
+export async function openDurableEpoch(path: string, files: Files = nodeFiles): Promise<DurableEpoch> {
+  let value = await readEpoch(path, files)
   // One write at a time, so that the last one on the disk is the highest.
   let tail: Promise<void> = Promise.resolve()
 
   async function write(epoch: number): Promise<void> {
     if (epoch <= value) return
-    await writeEpoch(path, epoch)
+    await files.replace(path, Buffer.from(`${epoch}\n`))
     value = epoch
   }
 
@@ -33,32 +32,9 @@ export async function openDurableEpoch(path: string): Promise<DurableEpoch> {
   }
 }
 
-async function readEpoch(path: string): Promise<number> {
-  let text: string
-  try {
-    text = await readFile(path, 'utf8')
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return 0
-    throw new Error(`cannot read the election epoch in ${path}`, { cause: error })
-  }
+async function readEpoch(path: string, files: Files): Promise<number> {
+  if ((await files.stat(path)) === null) return 0
+  const text = String(await files.readWhole(path))
   if (!/^\d{1,15}\n$/.test(text)) throw new Error(`the election epoch in ${path} is damaged: ${JSON.stringify(text)}`)
   return Number(text)
-}
-
-async function writeEpoch(path: string, epoch: number): Promise<void> {
-  const temporary = `${path}.tmp`
-  const file = await open(temporary, 'w')
-  try {
-    await file.writeFile(`${epoch}\n`)
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-  await rename(temporary, path)
-  const folder = await open(dirname(path), 'r')
-  try {
-    await folder.sync()
-  } finally {
-    await folder.close()
-  }
 }
