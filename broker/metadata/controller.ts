@@ -6,6 +6,7 @@ import type { BrokerConfig } from '../config/broker-config.ts'
 import { topicConfig } from '../config/topic-config.ts'
 import type { Journal } from '../machine/journal.ts'
 import { Runtime, StateLostError } from '../machine/runtime.ts'
+import { alterPartitions, type AlteredPartitions, type AlterPartitionDemand } from './alter-partition.ts'
 import { allocateProducerIds, registerBroker, setFenced, unregisterBroker } from './brokers.ts'
 import type { ProducerIdBlock, Registered, Registration } from './brokers.ts'
 import { alterConfigs, incrementalAlterConfigs } from './configs.ts'
@@ -166,6 +167,10 @@ export class Controller {
 
   alterPartitionReassignments(topics: readonly TopicReassignment[]): Promise<readonly ReassignedTopic[]> {
     return this.#write((image, emit) => alterPartitionReassignments(image, topics, emit))
+  }
+
+  alterPartitions(demand: AlterPartitionDemand): Promise<AlteredPartitions> {
+    return this.#write((image, emit) => alterPartitions(image, demand, emit))
   }
 
   updateFeatures(

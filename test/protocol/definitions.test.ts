@@ -49,6 +49,9 @@ const NOT_DECLARED = [
   'UnregisterController',
 ]
 
+// Of Kafka's controller listener: our brokers are controllers too, and send them to each other.
+const BETWEEN_BROKERS = ['AlterPartition']
+
 const path =
   process.env['KAFKA_DEFINITIONS'] ??
   fileURLToPath(new URL('../../../shared/kafka-protocol/messages.json', import.meta.url))
@@ -57,12 +60,12 @@ const reason = isThere ? '' : ` (skipped: no definitions at ${path}; set KAFKA_D
 const definitions: KafkaMessage[] = isThere ? Object.values(JSON.parse(readFileSync(path, 'utf8'))) : []
 
 describe.skipIf(!isThere)(`the declarations are Kafka's${reason}`, () => {
-  test('everything that a broker listener serves is declared', () => {
+  test('everything that a broker listener serves is declared, and what brokers ask the controller', () => {
     const served = definitions.filter(message => message.type === 'request' && message.listeners?.includes('broker'))
     const names = served
       .map(message => message.name.replace(/Request$/, ''))
       .filter(name => !NOT_DECLARED.includes(name))
-    deepEqual([...messages.values()].map(api => api.name).sort(), names.sort())
+    deepEqual([...messages.values()].map(api => api.name).sort(), [...names, ...BETWEEN_BROKERS].sort())
   })
 
   for (const api of messages.values()) {

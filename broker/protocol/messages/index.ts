@@ -1,5 +1,5 @@
 // The messages that a broker listener serves in Kafka 4.4, by API key, except what definitions.test.ts says we will
-// not. Which of them, and which of their versions, this broker answers is api/index.ts's decision.
+// not, and those of a controller listener that our brokers send each other. Which of them, and which of their versions, this broker answers is api/index.ts's decision.
 import type { Api } from '../schema.ts'
 import { Produce } from './produce.ts'
 import { Fetch } from './fetch.ts'
@@ -50,6 +50,7 @@ import { AlterClientQuotas } from './alter-client-quotas.ts'
 import { DescribeUserScramCredentials } from './describe-user-scram-credentials.ts'
 import { AlterUserScramCredentials } from './alter-user-scram-credentials.ts'
 import { DescribeQuorum } from './describe-quorum.ts'
+import { AlterPartition } from './alter-partition.ts'
 import { UpdateFeatures } from './update-features.ts'
 import { DescribeCluster } from './describe-cluster.ts'
 import { DescribeProducers } from './describe-producers.ts'
@@ -127,6 +128,7 @@ const declared: readonly Api[] = [
   DescribeUserScramCredentials,
   AlterUserScramCredentials,
   DescribeQuorum,
+  AlterPartition,
   UpdateFeatures,
   DescribeCluster,
   DescribeProducers,
