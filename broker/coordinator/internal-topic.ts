@@ -1,7 +1,7 @@
 // The topics that coordinators keep their state in, and how they come to be: on demand, with Kafka's configuration
 // (DefaultAutoTopicCreationManager). Not here: what is kept in them.
 import type { BrokerConfig } from '../config/broker-config.ts'
-import type { MetadataImage } from '../metadata/image.ts'
+import { isLive, type MetadataImage } from '../metadata/image.ts'
 import type { TopicToCreate } from '../metadata/topics.ts'
 
 export type InternalTopic = '__consumer_offsets' | '__transaction_state'
@@ -14,7 +14,7 @@ export function internalTopic(name: InternalTopic, config: BrokerConfig, image: 
   const { partitions, replicationFactor, configs } =
     name === '__consumer_offsets' ? offsets(config) : transactions(config)
   let brokers = 0
-  for (const broker of image.brokers.values()) if (!broker.isFenced) brokers++
+  for (const brokerId of image.brokers.keys()) if (isLive(image, brokerId)) brokers++
   return {
     name,
     numPartitions: partitions,

@@ -2,7 +2,7 @@
 // B5 of the replication protocol (docs/metadata.md). Not here: heartbeats, which decide when to fence.
 import type { Uuid } from '../base/uuid.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import type { BrokerImage, Listener, MetadataImage, TopicImage } from './image.ts'
+import { isLive, type BrokerImage, type Listener, type MetadataImage, type TopicImage } from './image.ts'
 import { changeOnFencing, changeOnReturn, changeOnUnfencing, changePartitions } from './partition-change.ts'
 import type { MetadataRecord } from './records.ts'
 import { DONE, refuse, type Outcome } from './refusal.ts'
@@ -84,16 +84,36 @@ export function setFenced(
   emit: (record: MetadataRecord) => void,
 ): Outcome {
   const broker = image.brokers.get(brokerId)
-  const refusal = wrongEpoch(broker, brokerId, brokerEpoch)
+  const refusal = refusalOfEpoch(broker, brokerId, brokerEpoch)
   if (refusal !== null) return refusal
   if (broker!.isFenced === isFenced) return DONE
   emit({ kind: 'broker-fencing-changed', brokerId, brokerEpoch, isFenced })
+  const mayLead = !isFenced && !broker!.isStopping
   changePartitions(
     image,
     partition =>
-      isFenced ? changeOnFencing(partition, brokerId, liveIn(image)) : changeOnUnfencing(partition, brokerId),
+      mayLead ? changeOnUnfencing(partition, brokerId) : changeOnFencing(partition, brokerId, liveIn(image)),
     emit,
   )
+  return DONE
+}
+
+/**
+ * A broker wants to stop: what it leads goes to others in sync, and it leaves every ISR that has other members, while it still answers.
+ * What nobody else is in sync for has no leader until it is back (Kafka's controlled shutdown).
+ */
+export function stopBroker(
+  image: MetadataImage,
+  brokerId: number,
+  brokerEpoch: number,
+  emit: (record: MetadataRecord) => void,
+): Outcome {
+  const broker = image.brokers.get(brokerId)
+  const refusal = refusalOfEpoch(broker, brokerId, brokerEpoch)
+  if (refusal !== null) return refusal
+  if (broker!.isStopping) return DONE
+  emit({ kind: 'broker-stopping', brokerId, brokerEpoch })
+  changePartitions(image, partition => changeOnFencing(partition, brokerId, liveIn(image)), emit)
   return DONE
 }
 
@@ -125,14 +145,15 @@ export function unregisterBroker(
 }
 
 function liveIn(image: MetadataImage): (brokerId: number) => boolean {
-  return brokerId => image.brokers.get(brokerId)?.isFenced === false
+  return brokerId => isLive(image, brokerId)
 }
 
 function notRegistered(brokerId: number): Outcome {
   return refuse(ErrorCode.BROKER_ID_NOT_REGISTERED, `Broker ID ${brokerId} is not currently registered`)
 }
 
-function wrongEpoch(broker: BrokerImage | undefined, brokerId: number, brokerEpoch: number): Outcome | null {
+/** Null when the broker is in the life that `brokerEpoch` names, else BROKER_ID_NOT_REGISTERED or STALE_BROKER_EPOCH. */
+export function refusalOfEpoch(broker: BrokerImage | undefined, brokerId: number, brokerEpoch: number): Outcome | null {
   if (broker === undefined) return notRegistered(brokerId)
   if (broker.brokerEpoch === brokerEpoch) return null
   return refuse(
@@ -152,7 +173,7 @@ export function allocateProducerIds(
   brokerEpoch: number,
   emit: (record: MetadataRecord) => void,
 ): ProducerIdBlock {
-  const refusal = wrongEpoch(image.brokers.get(brokerId), brokerId, brokerEpoch)
+  const refusal = refusalOfEpoch(image.brokers.get(brokerId), brokerId, brokerEpoch)
   if (refusal !== null) return { ...refusal, first: -1, count: 0 }
   const first = image.nextProducerId
   emit({

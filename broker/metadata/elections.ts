@@ -1,7 +1,7 @@
 // Elections that somebody asks for: ElectLeaders as a decision on the metadata image. The texts are Kafka's (ReplicationControlManager).
 // Not here: elections because a broker comes or goes (partition-change.ts).
 import { ErrorCode, errorMessage } from '../protocol/errors.ts'
-import { NO_LEADER, type MetadataImage, type PartitionImage } from './image.ts'
+import { isLive, NO_LEADER, type MetadataImage, type PartitionImage } from './image.ts'
 import { elected } from './partition-change.ts'
 import type { MetadataRecord, PartitionChange } from './records.ts'
 import { DONE, refuse, type Outcome } from './refusal.ts'
@@ -64,8 +64,7 @@ function find(image: MetadataImage, topic: string, partitionId: number): Partiti
 
 function elect(image: MetadataImage, partition: PartitionImage, electionType: number): PartitionChange | Outcome {
   const { leader, replicas, isr } = partition
-  const mayLead = (brokerId: number): boolean =>
-    isr.includes(brokerId) && image.brokers.get(brokerId)?.isFenced === false
+  const mayLead = (brokerId: number): boolean => isr.includes(brokerId) && isLive(image, brokerId)
   if (electionType === ElectionType.UNCLEAN) {
     if (leader !== NO_LEADER) return NOT_NEEDED
     const next = replicas.find(mayLead)

@@ -18,6 +18,8 @@ export type BrokerImage = {
   readonly directoryId: Uuid
   readonly rack: string | null
   readonly isFenced: boolean
+  /** It stops cleanly: it leads nothing any more and shall not again in this life, but still answers. */
+  readonly isStopping: boolean
   readonly listeners: readonly Listener[]
 }
 
@@ -87,6 +89,12 @@ export type MetadataImage = {
 }
 
 export const NO_LEADER = -1
+
+/** Whether a broker may lead partitions and be in their ISR. */
+export function isLive(image: MetadataImage, brokerId: number): boolean {
+  const broker = image.brokers.get(brokerId)
+  return broker !== undefined && !broker.isFenced && !broker.isStopping
+}
 
 export const emptyImage: MetadataImage = {
   version: 0,

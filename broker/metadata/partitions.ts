@@ -2,7 +2,7 @@
 // The texts are Kafka's where it has one (ReplicationControlManager). Not here: topics as such, and moving what exists.
 import type { Random } from '../base/random.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import type { MetadataImage, TopicImage } from './image.ts'
+import { isLive, type MetadataImage, type TopicImage } from './image.ts'
 import { cannotPlace, placeReplicas } from './placement.ts'
 import type { MetadataRecord, NewPartition } from './records.ts'
 import { DONE, duplicatesOf, refuse, type Outcome } from './refusal.ts'
@@ -35,7 +35,11 @@ export function placeAutomatically(
   random: Random,
   existing: readonly (readonly number[])[] = [],
 ): Placed | Outcome {
-  const brokers = [...image.brokers.values()]
+  const brokers = [...image.brokers.values()].map(({ brokerId, rack }) => ({
+    brokerId,
+    rack,
+    isFenced: !isLive(image, brokerId),
+  }))
   const reason = cannotPlace(brokers, replicationFactor)
   if (reason !== null) {
     const problem = `Unable to replicate the partition ${replicationFactor} time(s): ${reason}`
@@ -85,7 +89,7 @@ export function assignmentProblem(
       `consistent with previous partitions, which have ${expected} replica(s).`
     )
   }
-  if (brokerIds.every(brokerId => image.brokers.get(brokerId)!.isFenced)) {
+  if (!brokerIds.some(brokerId => isLive(image, brokerId))) {
     return (
       `All brokers specified in the manual partition assignment for partition ${partition} are fenced or in ` +
       'controlled shutdown.'
@@ -96,7 +100,7 @@ export function assignmentProblem(
 
 // Only live brokers are in sync at the start, so one that is away cannot hold up the first records.
 function startOn(image: MetadataImage, replicas: readonly number[]): NewPartition {
-  const isr = replicas.filter(brokerId => !image.brokers.get(brokerId)!.isFenced)
+  const isr = replicas.filter(brokerId => isLive(image, brokerId))
   return isr.length === replicas.length ? { replicas } : { replicas, isr }
 }
 

@@ -8,7 +8,12 @@
 import { assert } from '../base/assert.ts'
 import type { Random } from '../base/random.ts'
 
-export type UsableBroker = { readonly brokerId: number; readonly rack: string | null; readonly isFenced: boolean }
+export type UsableBroker = {
+  readonly brokerId: number
+  readonly rack: string | null
+  /** Or stopping: it may hold replicas, but is not there at the start. */
+  readonly isFenced: boolean
+}
 
 /** Null when `replicationFactor` replicas can be placed on `brokers`, else why not. */
 export function cannotPlace(brokers: readonly UsableBroker[], replicationFactor: number): string | null {

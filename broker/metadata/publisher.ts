@@ -88,6 +88,7 @@ function deltaOf(records: readonly MetadataRecord[], before: MetadataImage, afte
       }
       case 'broker-registered':
       case 'broker-fencing-changed':
+      case 'broker-stopping':
       case 'broker-unregistered':
         changedBrokers.add(record.brokerId)
         break

@@ -135,6 +135,7 @@ export const recordShapes: {
     },
   },
   'broker-fencing-changed': { version: 0, fields: { brokerId: integer, brokerEpoch: integer, isFenced: flag } },
+  'broker-stopping': { version: 0, fields: { brokerId: integer, brokerEpoch: integer } },
   'broker-unregistered': { version: 0, fields: { brokerId: integer, brokerEpoch: integer } },
   'feature-level-set': { version: 0, fields: { name: text, level: integer } },
   'producer-ids-allocated': {

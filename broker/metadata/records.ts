@@ -75,6 +75,7 @@ export type MetadataRecord =
       readonly brokerEpoch: number
       readonly isFenced: boolean
     }
+  | { readonly kind: 'broker-stopping'; readonly brokerId: number; readonly brokerEpoch: number }
   | { readonly kind: 'broker-unregistered'; readonly brokerId: number; readonly brokerEpoch: number }
   | { readonly kind: 'feature-level-set'; readonly name: string; readonly level: number }
   | {

@@ -49,12 +49,17 @@ function apply(image: MetadataImage, record: MetadataRecord, edit: Edit | null):
       return configChanged(image, record, edit)
     case 'broker-registered': {
       const { kind: _, ...broker } = record
-      return withBroker(image, broker)
+      return withBroker(image, { ...broker, isStopping: false })
     }
     case 'broker-fencing-changed':
       return withBroker(image, {
         ...knownBroker(image, record.brokerId, record.brokerEpoch),
         isFenced: record.isFenced,
+      })
+    case 'broker-stopping':
+      return withBroker(image, {
+        ...knownBroker(image, record.brokerId, record.brokerEpoch),
+        isStopping: true,
       })
     case 'broker-unregistered': {
       knownBroker(image, record.brokerId, record.brokerEpoch)

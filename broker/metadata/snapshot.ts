@@ -10,7 +10,11 @@ export function snapshot(image: MetadataImage): MetadataRecord[] {
     { kind: 'controller-started', brokerId: image.controllerId, epoch: image.controllerEpoch },
   ]
   for (const [name, level] of image.features) records.push({ kind: 'feature-level-set', name, level })
-  for (const broker of image.brokers.values()) records.push({ kind: 'broker-registered', ...broker })
+  for (const { isStopping, ...broker } of image.brokers.values()) {
+    const { brokerId, brokerEpoch } = broker
+    records.push({ kind: 'broker-registered', ...broker })
+    if (isStopping) records.push({ kind: 'broker-stopping', brokerId, brokerEpoch })
+  }
   for (const [resource, configs] of image.brokerConfigs) {
     for (const [key, value] of configs) records.push({ kind: 'config-changed', type: 'broker', resource, key, value })
   }

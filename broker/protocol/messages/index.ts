@@ -52,6 +52,9 @@ import { AlterUserScramCredentials } from './alter-user-scram-credentials.ts'
 import { DescribeQuorum } from './describe-quorum.ts'
 import { AlterPartition } from './alter-partition.ts'
 import { UpdateFeatures } from './update-features.ts'
+import { BrokerRegistration } from './broker-registration.ts'
+import { BrokerHeartbeat } from './broker-heartbeat.ts'
+import { AllocateProducerIds } from './allocate-producer-ids.ts'
 import { DescribeCluster } from './describe-cluster.ts'
 import { DescribeProducers } from './describe-producers.ts'
 import { UnregisterBroker } from './unregister-broker.ts'
@@ -130,6 +133,9 @@ const declared: readonly Api[] = [
   DescribeQuorum,
   AlterPartition,
   UpdateFeatures,
+  BrokerRegistration,
+  BrokerHeartbeat,
+  AllocateProducerIds,
   DescribeCluster,
   DescribeProducers,
   UnregisterBroker,

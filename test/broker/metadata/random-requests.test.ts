@@ -2,11 +2,17 @@
 // its records, their bytes and its snapshot replay to. A failure names the seed.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
-import { allocateProducerIds, registerBroker, setFenced, unregisterBroker } from '../../../broker/metadata/brokers.ts'
+import {
+  allocateProducerIds,
+  registerBroker,
+  setFenced,
+  stopBroker,
+  unregisterBroker,
+} from '../../../broker/metadata/brokers.ts'
 import { alterConfigs, incrementalAlterConfigs, ResourceType } from '../../../broker/metadata/configs.ts'
 import { alterClientQuotas } from '../../../broker/metadata/client-quotas.ts'
 import { electLeaders } from '../../../broker/metadata/elections.ts'
-import { emptyImage, NO_LEADER, topicById, type MetadataImage } from '../../../broker/metadata/image.ts'
+import { emptyImage, isLive, NO_LEADER, topicById, type MetadataImage } from '../../../broker/metadata/image.ts'
 import { createPartitions } from '../../../broker/metadata/partitions.ts'
 import { alterPartitionReassignments } from '../../../broker/metadata/reassignments.ts'
 import { metadataCodec, type MetadataRecord } from '../../../broker/metadata/records.ts'
@@ -155,6 +161,7 @@ class Client {
       case 7: {
         const broker = this.of([...image.brokers.values()])
         if (broker === undefined) return null
+        if (this.below(4) === 0) return stopBroker(image, broker.brokerId, broker.brokerEpoch, emit)
         return setFenced(image, broker.brokerId, broker.brokerEpoch, this.below(2) === 0, emit)
       }
       case 8:
@@ -259,8 +266,8 @@ function checkHoldsTogether(before: MetadataImage, image: MetadataImage): void {
         'the ISR is a part of the replicas',
       )
       ok(leader === NO_LEADER || isr.includes(leader), 'the leader is in sync')
-      ok(leader === NO_LEADER || image.brokers.get(leader)?.isFenced === false, 'the leader lives')
-      if (leader === NO_LEADER) ok(!isr.some(id => image.brokers.get(id)?.isFenced === false), 'who could lead does')
+      ok(leader === NO_LEADER || isLive(image, leader), 'the leader lives')
+      if (leader === NO_LEADER) ok(!isr.some(id => isLive(image, id)), 'who could lead does')
       const old = topicById(before, topic.topicId)?.partitions[index]
       ok(partition.leaderEpoch >= (old?.leaderEpoch ?? 0), 'leader epochs only grow')
       if (old !== undefined && old.leader !== leader)
@@ -307,6 +314,7 @@ test('whatever is asked, the image holds together and is what its records replay
   deepEqual([...kinds].sort(), [
     'broker-fencing-changed',
     'broker-registered',
+    'broker-stopping',
     'broker-unregistered',
     'client-quota-changed',
     'config-changed',
