@@ -3,7 +3,7 @@
 // earlier attempt of the leader is void from then on. Errors as in Kafka's ReplicationControlManager. Not here: completing reassignments.
 import type { Uuid } from '../base/uuid.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import { topicById, type MetadataImage, type PartitionImage } from './image.ts'
+import { isLive, topicById, type MetadataImage, type PartitionImage } from './image.ts'
 import type { MetadataRecord, PartitionChange } from './records.ts'
 
 export type IsrMember = { readonly brokerId: number; readonly brokerEpoch: number }
@@ -106,8 +106,7 @@ function requestProblem(
 
 /** Whether this life of the broker is the present one, and may lead: only such a broker may be added to an ISR (KIP-841, KIP-903). */
 export function mayJoin(image: MetadataImage, { brokerId, brokerEpoch }: IsrMember): boolean {
-  const broker = image.brokers.get(brokerId)
-  return broker !== undefined && broker.brokerEpoch === brokerEpoch && !broker.isFenced
+  return isLive(image, brokerId) && image.brokers.get(brokerId)!.brokerEpoch === brokerEpoch
 }
 
 function accepted(
