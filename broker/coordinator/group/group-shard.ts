@@ -42,6 +42,7 @@ type Decide<T> = (state: State, decision: Decision) => T
 const UPKEEP_KEY = 'upkeep'
 /** Groups that are looked at before others have their turn, and whose records are one batch. */
 const UPKEEP_GROUPS = 200
+const SETTLED_AT_ONCE = 100
 /** A deadline whose records the partition does not take comes again. */
 const RETRY_MS = 1000
 
@@ -139,11 +140,19 @@ export class GroupShard implements ShardMachine<GroupsState, GroupRecord> {
             this.#decision(given, () => {}),
           ),
         )
-    for (const { ticket, answer } of given) {
-      if ('errorCode' in outcome) this.#fail(ticket, outcome.errorCode)
+    this.#settleAll(given, 'errorCode' in outcome ? outcome.errorCode : Code.NONE)
+    return outcome
+  }
+
+  /** Each answer is a write to a socket: thousands of them let others have their turn in between. */
+  #settleAll(given: readonly Given[], errorCode: ErrorCode, from = 0): void {
+    const end = Math.min(given.length, from + SETTLED_AT_ONCE)
+    for (let at = from; at < end; at++) {
+      const { ticket, answer } = given[at]!
+      if (errorCode !== Code.NONE) this.#fail(ticket, errorCode)
       else this.#settle(ticket, answer)
     }
-    return outcome
+    if (end < given.length) this.#options.clock.after(0, () => this.#settleAll(given, errorCode, end))
   }
 
   #settle(number: number, answer: JoinAnswer | SyncAnswer): void {
@@ -210,6 +219,9 @@ export class GroupShard implements ShardMachine<GroupsState, GroupRecord> {
         for (const groupId of some) decide(state, groupId, decision)
       })
       if ('errorCode' in outcome) return false
+      if (at + UPKEEP_GROUPS < groupIds.length) {
+        await new Promise<void>(resolve => void this.#options.clock.after(0, resolve))
+      }
     }
     return true
   }

@@ -4,6 +4,7 @@ import { ErrorCode } from '../../protocol/errors.ts'
 import { failedJoin, sessionKey, type Decision, type JoinAnswer } from './decision.ts'
 import {
   addMember,
+  addPendingMember,
   checkMember,
   fitsTo,
   removeMember,
@@ -107,7 +108,7 @@ function joinAsNew(group: ClassicGroup, request: JoinRequest, ticket: number, de
     return
   }
   if (!request.knowsMemberIdRequired) return enter(group, request, memberId, ticket, decision)
-  group.pendingMembers.add(memberId)
+  addPendingMember(group, memberId)
   const { groupId } = group
   decision.setDeadline(sessionKey(groupId, memberId), sessionTimeoutMs, { kind: 'session', groupId, memberId })
   decision.answerJoin(ticket, failedJoin(ErrorCode.MEMBER_ID_REQUIRED, memberId))

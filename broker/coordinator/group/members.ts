@@ -6,6 +6,7 @@ import { subscribedTopics } from './subscription.ts'
 import {
   CONSUMER_PROTOCOL_TYPE,
   NO_BYTES,
+  NO_MEMBERS,
   NOBODY,
   type ClassicGroup,
   type Member,
@@ -19,9 +20,25 @@ export function moveTo(group: ClassicGroup, phase: Phase, nowMs: number): void {
   group.phaseSinceMs = nowMs
 }
 
+function makeRoom(group: ClassicGroup): void {
+  if (group.members !== NO_MEMBERS) return
+  group.members = new Map()
+  group.staticMembers = new Map()
+  group.pendingMembers = new Set()
+  group.unsynced = new Set()
+  group.supporters = new Map()
+}
+
+/** An id was given out, with which a member may join. */
+export function addPendingMember(group: ClassicGroup, memberId: string): void {
+  makeRoom(group)
+  group.pendingMembers.add(memberId)
+}
+
 /** The first member decides the protocol type and becomes the leader. */
 export function addMember(group: ClassicGroup, member: Member, protocolType: string): void {
   assert(!group.members.has(member.memberId), 'a member is added once')
+  makeRoom(group)
   if (group.members.size === 0) group.protocolType = protocolType
   group.leaderId ??= member.memberId
   group.members.set(member.memberId, member)

@@ -21,10 +21,10 @@ export function replay(state: GroupsState, record: GroupRecord): void {
       return
     }
     case 'offset-deleted':
-      removeOffset(state.offsets, record.groupId, record.topic, record.partition)
+      removeOffset(state.offsets.get(record.groupId), record.topic, record.partition)
+      if (state.offsets.get(record.groupId)?.size === 0) state.offsets.delete(record.groupId)
       for (const producerId of state.openTransactions.get(record.groupId) ?? []) {
-        const pending = state.pendingOffsets.get(producerId)
-        if (pending !== undefined) removeOffset(pending, record.groupId, record.topic, record.partition)
+        removeOffset(state.pendingOffsets.get(producerId)?.get(record.groupId), record.topic, record.partition)
       }
       return
     case 'transaction-ended':
@@ -37,12 +37,14 @@ export function replay(state: GroupsState, record: GroupRecord): void {
 
 function endTransaction(state: GroupsState, producerId: number, isCommitted: boolean): void {
   const pending = state.pendingOffsets.get(producerId)
+  if (pending === undefined) return
   state.pendingOffsets.delete(producerId)
-  for (const [groupId, open] of state.openTransactions) {
-    if (!open.delete(producerId)) continue
-    if (open.size === 0) state.openTransactions.delete(groupId)
+  for (const groupId of pending.keys()) {
+    const open = state.openTransactions.get(groupId)
+    open?.delete(producerId)
+    if (open?.size === 0) state.openTransactions.delete(groupId)
   }
-  if (pending === undefined || !isCommitted) return
+  if (!isCommitted) return
   for (const [groupId, topics] of pending) {
     for (const [topic, partitions] of topics) {
       for (const [partition, committed] of partitions) {
@@ -76,10 +78,8 @@ function setOffset(offsets: TopicOffsets, topic: string, partition: number, comm
   else partitions.set(partition, committed)
 }
 
-function removeOffset(groups: Map<string, TopicOffsets>, groupId: string, topic: string, partition: number): void {
-  const offsets = groups.get(groupId)
+function removeOffset(offsets: TopicOffsets | undefined, topic: string, partition: number): void {
   const partitions = offsets?.get(topic)
   if (offsets === undefined || partitions?.delete(partition) !== true) return
   if (partitions.size === 0) offsets.delete(topic)
-  if (offsets.size === 0) groups.delete(groupId)
 }

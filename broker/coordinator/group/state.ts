@@ -41,15 +41,16 @@ export type ClassicGroup = {
   protocolType: string | null
   protocol: string | null
   leaderId: string | null
-  readonly members: Map<string, Member>
+  /** Of these five, those of a group that has never had a member are shared and cannot be added to: `makeRoom` in members.ts. */
+  members: Map<string, Member>
   /** Instance id -> member id. */
-  readonly staticMembers: Map<string, string>
+  staticMembers: Map<string, string>
   /** Ids that were given out and have not joined yet (KIP-394). */
-  readonly pendingMembers: Set<string>
+  pendingMembers: Set<string>
   /** Members of this generation that have not asked for their assignment yet. */
-  readonly unsynced: Set<string>
+  unsynced: Set<string>
   /** Protocol name -> how many members support it. */
-  readonly supporters: Map<string, number>
+  supporters: Map<string, number>
   joining: number
   /** Somebody joined since the first rebalance of an empty group began: it may wait a little longer. */
   hasNewMember: boolean
@@ -76,7 +77,7 @@ export type TopicOffsets = Map<string, Map<number, CommittedOffset>>
 export type GroupsState = {
   readonly groups: Map<string, Group>
   readonly offsets: Map<string, TopicOffsets>
-  /** Producer id -> group -> offsets of its open transaction. */
+  /** Producer id -> group -> offsets of its open transaction. A group stays until the end, also when its offsets were deleted. */
   readonly pendingOffsets: Map<number, Map<string, TopicOffsets>>
   /** Group -> producers with an open transaction that holds offsets of it. */
   readonly openTransactions: Map<string, Set<number>>
@@ -91,6 +92,24 @@ export const NO_GENERATION = -1
 export const CONSUMER_PROTOCOL_TYPE = 'consumer'
 
 export const NO_BYTES: Buffer = Buffer.alloc(0)
+
+/** Most groups only store offsets; collections of their own would be two thirds of what they take in memory. */
+class EmptyMap<V> extends Map<string, V> {
+  override set(): never {
+    throw new Error('nobody may be added to what groups share')
+  }
+}
+
+class EmptySet extends Set<string> {
+  override add(): never {
+    throw new Error('nobody may be added to what groups share')
+  }
+}
+
+export const NO_MEMBERS: Map<string, Member> = new EmptyMap<Member>()
+const NO_STATIC_MEMBERS = new EmptyMap<string>()
+const NO_SUPPORTERS = new EmptyMap<number>()
+const NO_IDS = new EmptySet()
 
 export function newGroupsState(): GroupsState {
   return {
@@ -113,11 +132,11 @@ export function newGroup(groupId: string, nowMs: number): ClassicGroup {
     protocolType: null,
     protocol: null,
     leaderId: null,
-    members: new Map(),
-    staticMembers: new Map(),
-    pendingMembers: new Set(),
-    unsynced: new Set(),
-    supporters: new Map(),
+    members: NO_MEMBERS,
+    staticMembers: NO_STATIC_MEMBERS,
+    pendingMembers: NO_IDS,
+    unsynced: NO_IDS,
+    supporters: NO_SUPPORTERS,
     joining: 0,
     hasNewMember: false,
     subscribedTopics: null,

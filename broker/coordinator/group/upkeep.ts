@@ -3,7 +3,13 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import type { Decision } from './decision.ts'
 import { isPending, isSubscribed } from './offsets.ts'
-import { CONSUMER_PROTOCOL_TYPE, type ClassicGroup, type CommittedOffset, type GroupsState } from './state.ts'
+import {
+  CONSUMER_PROTOCOL_TYPE,
+  type ClassicGroup,
+  type CommittedOffset,
+  type GroupsState,
+  type TopicOffsets,
+} from './state.ts'
 
 /** DeleteGroups: only a group without members goes, with its offsets. */
 export function deleteGroup(state: GroupsState, groupId: string, decision: Decision): ErrorCode {
@@ -24,15 +30,20 @@ function forgetOffsets(state: GroupsState, groupId: string, { emit }: Decision):
     partitions.add(name)
     emit({ kind: 'offset-deleted', groupId, topic, partition })
   }
-  const stores = [state.offsets]
-  for (const producerId of state.openTransactions.get(groupId) ?? []) {
-    const pending = state.pendingOffsets.get(producerId)
-    if (pending !== undefined) stores.push(pending)
-  }
-  for (const store of stores) {
-    for (const [topic, offsets] of [...(store.get(groupId) ?? [])]) {
+  for (const stored of offsetsOf(state, groupId)) {
+    for (const [topic, offsets] of [...stored]) {
       for (const partition of [...offsets.keys()]) forget(topic, partition)
     }
+  }
+}
+
+/** What the group has committed, and what it has in open transactions. */
+function* offsetsOf(state: GroupsState, groupId: string): Generator<TopicOffsets> {
+  const committed = state.offsets.get(groupId)
+  if (committed !== undefined) yield committed
+  for (const producerId of state.openTransactions.get(groupId) ?? []) {
+    const pending = state.pendingOffsets.get(producerId)?.get(groupId)
+    if (pending !== undefined) yield pending
   }
 }
 
@@ -76,10 +87,7 @@ export function forgetTopics(
   topics: ReadonlySet<string>,
   decision: Decision,
 ): void {
-  const stores = [state.offsets, ...state.pendingOffsets.values()]
-  for (const store of stores) {
-    const offsets = store.get(groupId)
-    if (offsets === undefined) continue
+  for (const offsets of offsetsOf(state, groupId)) {
     for (const topic of topics) {
       for (const partition of [...(offsets.get(topic)?.keys() ?? [])]) {
         decision.emit({ kind: 'offset-deleted', groupId, topic, partition })

@@ -95,9 +95,14 @@ export class GroupWorld {
       if (due === undefined) break
       this.deadlines.delete(due.key)
       this.nowMs = Math.max(this.nowMs, due.atMs)
-      expire(this.state, due.deadline, this.decision)
+      this.expire(due.deadline)
     }
     this.nowMs = untilMs
+  }
+
+  /** A deadline comes; `advance` is for those that are due. */
+  expire(deadline: Deadline): void {
+    expire(this.state, deadline, this.decision)
   }
 
   group(groupId = GROUP): ClassicGroup {

@@ -1,15 +1,13 @@
-// The group APIs on a broker without sockets: versions, shapes, errors of the coordinator. What is decided is tested in
-// test/broker/coordinator/group.
+// The APIs of members and of who looks after groups, on a broker without sockets: versions, shapes, errors of the coordinator. What is decided
+// is tested in test/broker/coordinator/group.
 import { deepEqual, equal } from 'node:assert/strict'
 import { describe, test } from 'vitest'
 import { deleteGroups } from '../../../broker/api/delete-groups.ts'
 import { describeGroups } from '../../../broker/api/describe-groups.ts'
 import { findCoordinator } from '../../../broker/api/find-coordinator.ts'
 import { heartbeat } from '../../../broker/api/heartbeat.ts'
-import { joinGroup } from '../../../broker/api/join-group.ts'
 import { leaveGroup } from '../../../broker/api/leave-group.ts'
 import { listGroups } from '../../../broker/api/list-groups.ts'
-import { offsetCommit } from '../../../broker/api/offset-commit.ts'
 import { offsetDelete } from '../../../broker/api/offset-delete.ts'
 import { offsetFetch } from '../../../broker/api/offset-fetch.ts'
 import { syncGroup } from '../../../broker/api/sync-group.ts'
@@ -19,85 +17,14 @@ import { DeleteGroups } from '../../../broker/protocol/messages/delete-groups.ts
 import { DescribeGroups } from '../../../broker/protocol/messages/describe-groups.ts'
 import { FindCoordinator } from '../../../broker/protocol/messages/find-coordinator.ts'
 import { Heartbeat } from '../../../broker/protocol/messages/heartbeat.ts'
-import { JoinGroup } from '../../../broker/protocol/messages/join-group.ts'
 import { LeaveGroup } from '../../../broker/protocol/messages/leave-group.ts'
 import { ListGroups } from '../../../broker/protocol/messages/list-groups.ts'
-import { OffsetCommit } from '../../../broker/protocol/messages/offset-commit.ts'
 import { OffsetDelete } from '../../../broker/protocol/messages/offset-delete.ts'
 import { OffsetFetch } from '../../../broker/protocol/messages/offset-fetch.ts'
 import { SyncGroup } from '../../../broker/protocol/messages/sync-group.ts'
-import type { RequestInit } from '../../../broker/protocol/schema.ts'
 import { subscription } from '../coordinator/group/group-world.ts'
-import { settled, testBroker, type AskOptions, type TestBroker, type TestBrokerOptions } from './fixture.ts'
-
-const GROUP = 'group'
-const OFFSETS = '__consumer_offsets'
-
-/** A broker that coordinates, with a topic of two partitions. */
-async function coordinator(options: TestBrokerOptions = {}): Promise<TestBroker> {
-  const broker = await testBroker(options)
-  await broker.createTopic('orders', { partitions: 2 })
-  await broker.createTopic(OFFSETS, { partitions: 1 })
-  for (let turn = 0; turn < 10; turn++) await settled()
-  return broker
-}
-
-const join = (
-  broker: TestBroker,
-  version: number,
-  memberId: string,
-  more: Partial<RequestInit<typeof JoinGroup>> = {},
-  options: AskOptions = {},
-) =>
-  broker.ask(
-    JoinGroup,
-    joinGroup,
-    version,
-    {
-      groupId: GROUP,
-      sessionTimeoutMs: 30_000,
-      memberId,
-      protocolType: 'consumer',
-      protocols: [{ name: 'range', metadata: subscription('orders') }],
-      ...(version >= 1 ? { rebalanceTimeoutMs: 60_000 } : {}),
-      ...more,
-    },
-    options,
-  )
-
-const sync = (broker: TestBroker, memberId: string, generationId: number, text = '') =>
-  broker.ask(SyncGroup, syncGroup, 5, {
-    groupId: GROUP,
-    generationId,
-    memberId,
-    protocolType: 'consumer',
-    protocolName: 'range',
-    assignments: text === '' ? [] : [{ memberId, assignment: Buffer.from(text) }],
-  })
-
-/** A group of one member, in generation 1. */
-async function stable(broker: TestBroker): Promise<string> {
-  const { memberId } = await join(broker, 9, '')
-  const joining = join(broker, 9, memberId)
-  await settled()
-  broker.clock.advance(3000)
-  await joining
-  await sync(broker, memberId, 1, 'all')
-  return memberId
-}
-
-const commit = (
-  broker: TestBroker,
-  version: number,
-  topics: RequestInit<typeof OffsetCommit>['topics'],
-  more: Partial<RequestInit<typeof OffsetCommit>> = {},
-) => broker.ask(OffsetCommit, offsetCommit, version, { groupId: GROUP, memberId: '', topics, ...more })
-
-const partition = (partitionIndex: number, committedOffset: number, committedMetadata: string | null = '') => ({
-  partitionIndex,
-  committedOffset,
-  committedMetadata,
-})
+import { settled, testBroker, type TestBroker } from './fixture.ts'
+import { commit, coordinator, GROUP, join, OFFSETS, partition, stable, sync } from './grouping.ts'
 
 describe('JoinGroup and SyncGroup', () => {
   test('every version leads into a generation, with an answer that its clients can read', async () => {
@@ -208,6 +135,122 @@ describe('JoinGroup and SyncGroup', () => {
   })
 })
 
+describe('requests that nobody may make', () => {
+  const membership = async (broker: TestBroker) => {
+    const request = { groups: [GROUP] }
+    const [group] = (await broker.ask(DescribeGroups, describeGroups, 5, request)).groups
+    return [
+      group!.groupState,
+      group!.members.map(({ memberId, memberAssignment }) => [memberId, String(memberAssignment)]),
+    ]
+  }
+
+  test('generations that were, or are to come, are illegal, and the group goes on', async () => {
+    const broker = await coordinator()
+    const memberId = await stable(broker)
+    for (const generationId of [0, 2, 2 ** 31 - 1, -1, -(2 ** 31)]) {
+      const asMember = { groupId: GROUP, generationId, memberId }
+      const code = ErrorCode.ILLEGAL_GENERATION
+      equal((await broker.ask(Heartbeat, heartbeat, 4, asMember)).errorCode, code)
+      equal((await sync(broker, memberId, generationId, 'stolen')).errorCode, code)
+      const committed = await commit(broker, 9, [{ name: 'orders', partitions: [partition(0, 1)] }], {
+        memberId,
+        generationIdOrMemberEpoch: generationId,
+      })
+      equal(committed.topics[0]!.partitions[0]!.errorCode, code)
+    }
+    deepEqual(await membership(broker), ['Stable', [[memberId, 'all']]])
+  })
+
+  test('member ids that were not given out are unknown, and the group goes on', async () => {
+    const broker = await coordinator()
+    const memberId = await stable(broker)
+    const code = ErrorCode.UNKNOWN_MEMBER_ID
+    for (const foreign of ['foreign', `${memberId} `, memberId.toUpperCase(), '\u0000', 'x'.repeat(32_767)]) {
+      equal((await join(broker, 9, foreign)).errorCode, code)
+      equal((await sync(broker, foreign, 1, 'stolen')).errorCode, code)
+      const asMember = { groupId: GROUP, generationId: 1, memberId: foreign }
+      equal((await broker.ask(Heartbeat, heartbeat, 4, asMember)).errorCode, code)
+      const leaving = { groupId: GROUP, members: [{ memberId: foreign }] }
+      equal((await broker.ask(LeaveGroup, leaveGroup, 5, leaving)).members[0]!.errorCode, code)
+      const byInstance = { groupId: GROUP, members: [{ memberId, groupInstanceId: foreign }] }
+      equal((await broker.ask(LeaveGroup, leaveGroup, 5, byInstance)).members[0]!.errorCode, code)
+    }
+    deepEqual(await membership(broker), ['Stable', [[memberId, 'all']]])
+  })
+
+  test('metadata that is too large for the log does not get in, and takes no room', async () => {
+    const broker = await coordinator()
+    const memberId = await stable(broker)
+    const protocols = [{ name: 'range', metadata: Buffer.alloc(33 * 1024 * 1024) }]
+    equal((await join(broker, 3, '', { protocols })).errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    equal((await join(broker, 3, '', { groupId: 'other', protocols })).errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    deepEqual(await membership(broker), ['Stable', [[memberId, 'all']]])
+    equal((await broker.ask(ListGroups, listGroups, 5, {})).groups.length, 1)
+  })
+
+  test('metadata of consumers that is no subscription is kept as it is, and nobody deletes what it may be about', async () => {
+    const metadata = [Buffer.alloc(0), Buffer.from([0]), Buffer.alloc(100, 0xff), Buffer.from('000100ffffff', 'hex')]
+    for (const bytes of metadata) {
+      const broker = await coordinator()
+      const protocols = [{ name: 'range', metadata: bytes }]
+      const joining = join(broker, 3, '', { protocols })
+      await settled()
+      broker.clock.advance(3000)
+      const { memberId } = await joining
+      await sync(broker, memberId, 1, 'all')
+      const { groups } = await broker.ask(DescribeGroups, describeGroups, 5, { groups: [GROUP] })
+      deepEqual([groups[0]!.groupState, groups[0]!.members[0]!.memberMetadata], ['Stable', bytes])
+      const topics = [{ name: 'orders', partitions: [{ partitionIndex: 0 }] }]
+      const deleted = await broker.ask(OffsetDelete, offsetDelete, 0, { groupId: GROUP, topics })
+      equal(deleted.topics[0]!.partitions[0]!.errorCode, ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC)
+    }
+  })
+
+  test('whoever supports no protocol, or none of the others, stays outside', async () => {
+    const broker = await coordinator()
+    const code = ErrorCode.INCONSISTENT_GROUP_PROTOCOL
+    equal((await join(broker, 9, '', { protocols: [] })).errorCode, code)
+    equal((await join(broker, 9, '', { protocolType: '' })).errorCode, code)
+    deepEqual((await broker.ask(ListGroups, listGroups, 5, {})).groups, [])
+    const memberId = await stable(broker)
+    equal((await join(broker, 9, '', { protocolType: 'connect' })).errorCode, code)
+    equal((await join(broker, 9, '', { protocols: [{ name: 'other', metadata: Buffer.alloc(0) }] })).errorCode, code)
+    deepEqual(await membership(broker), ['Stable', [[memberId, 'all']]])
+  })
+
+  test('sessions that are too short or too long are refused', async () => {
+    const broker = await coordinator()
+    for (const sessionTimeoutMs of [-(2 ** 31), -1, 0, 5999, 1_800_001, 2 ** 31 - 1]) {
+      equal((await join(broker, 9, '', { sessionTimeoutMs })).errorCode, ErrorCode.INVALID_SESSION_TIMEOUT)
+    }
+  })
+
+  test('a group has group.max.size members and no more', async () => {
+    const broker = await coordinator({ config: { 'group.max.size': '1' } })
+    await stable(broker)
+    equal((await join(broker, 9, '')).errorCode, ErrorCode.GROUP_MAX_SIZE_REACHED)
+    equal((await join(broker, 9, '', { groupId: 'other' })).errorCode, ErrorCode.MEMBER_ID_REQUIRED)
+  })
+})
+
+test('the members of a large group are answered in pieces, so that others have their turn', async () => {
+  const broker = await coordinator()
+  const members: string[] = []
+  for (let count = 0; count < 250; count++) members.push((await join(broker, 9, '')).memberId)
+  let answered = 0
+  for (const memberId of members) void join(broker, 9, memberId).then(() => answered++)
+  const afterTurns = async (): Promise<number> => {
+    for (let turn = 0; turn < 10; turn++) await settled()
+    return answered
+  }
+  equal(await afterTurns(), 0)
+  broker.clock.advance(6000)
+  equal(await afterTurns(), 100)
+  broker.clock.advance(0)
+  equal(await afterTurns(), 250)
+})
+
 describe('LeaveGroup', () => {
   test('before version 3 the error of the one member is the answer', async () => {
     const broker = await coordinator()
@@ -226,142 +269,6 @@ describe('LeaveGroup', () => {
       [answer.errorCode, answer.members.map(({ errorCode }) => errorCode)],
       [ErrorCode.NONE, [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.NONE]],
     )
-  })
-})
-
-describe('OffsetCommit and OffsetFetch', () => {
-  test('partitions that do not exist are refused one by one, the others are stored', async () => {
-    const broker = await coordinator()
-    const answer = await commit(broker, 8, [
-      { name: 'orders', partitions: [partition(0, 5), partition(7, 1), partition(1, 6)] },
-      { name: 'nothing', partitions: [partition(0, 1)] },
-    ])
-    deepEqual(
-      answer.topics.map(({ name, partitions }) => [name, partitions.map(({ errorCode }) => errorCode)]),
-      [
-        ['orders', [ErrorCode.NONE, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NONE]],
-        ['nothing', [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION]],
-      ],
-    )
-    const fetched = await broker.ask(OffsetFetch, offsetFetch, 7, {
-      groupId: GROUP,
-      topics: [{ name: 'orders', partitionIndexes: [1, 0, 7] }],
-    })
-    deepEqual(
-      fetched.topics[0]!.partitions.map(({ partitionIndex, committedOffset }) => [partitionIndex, committedOffset]),
-      [[1, 6], [0, 5], [7, -1]],
-    ) // prettier-ignore
-  })
-
-  test('every version commits and fetches', async () => {
-    for (let version = 2; version <= 10; version++) {
-      const broker = await coordinator()
-      const { topicId } = broker.context.image().topics.get('orders')!
-      const topic = version >= 10 ? { topicId } : { name: 'orders' }
-      const committed = await commit(broker, version, [{ ...topic, partitions: [partition(0, version)] }])
-      equal(committed.topics[0]!.partitions[0]!.errorCode, ErrorCode.NONE, `v${version}`)
-      if (version >= 8) {
-        const groups = [
-          { groupId: GROUP, topics: [{ ...topic, partitionIndexes: [0] }] },
-          { groupId: GROUP, topics: null },
-        ]
-        const fetched = await broker.ask(OffsetFetch, offsetFetch, version, { groups })
-        for (const group of fetched.groups) {
-          deepEqual([group.topics[0]!.partitions[0]!.committedOffset, group.errorCode], [version, 0], `v${version}`)
-          deepEqual(
-            version >= 10 ? group.topics[0]!.topicId : group.topics[0]!.name,
-            version >= 10 ? topicId : 'orders',
-          )
-        }
-      } else {
-        const topics = [{ name: 'orders', partitionIndexes: [0] }]
-        const fetched = await broker.ask(OffsetFetch, offsetFetch, version - 1, { groupId: GROUP, topics })
-        equal(fetched.topics[0]!.partitions[0]!.committedOffset, version, `v${version}`)
-      }
-    }
-  })
-
-  test('an id that no topic has is UNKNOWN_TOPIC_ID, in commit and fetch', async () => {
-    const broker = await coordinator()
-    const topicId = 'BBBBBBBBBBBBBBBBBBBBBB'
-    const committed = await commit(broker, 10, [{ topicId, partitions: [partition(0, 1)] }])
-    equal(committed.topics[0]!.partitions[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_ID)
-    const groups = [{ groupId: GROUP, topics: [{ topicId, partitionIndexes: [0] }] }]
-    const fetched = await broker.ask(OffsetFetch, offsetFetch, 10, { groups })
-    equal(fetched.groups[0]!.topics[0]!.partitions[0]!.errorCode, ErrorCode.UNKNOWN_TOPIC_ID)
-  })
-
-  test('an error of the whole commit is that of every partition', async () => {
-    const broker = await coordinator()
-    await stable(broker)
-    const topics = [{ name: 'orders', partitions: [partition(0, 1), partition(1, 1)] }]
-    const answer = await commit(broker, 9, topics, { memberId: 'foreign', generationIdOrMemberEpoch: 1 })
-    deepEqual(
-      answer.topics[0]!.partitions.map(({ errorCode }) => errorCode),
-      [ErrorCode.UNKNOWN_MEMBER_ID, ErrorCode.UNKNOWN_MEMBER_ID],
-    )
-  })
-
-  test('the metadata of an offset is bounded by offset.metadata.max.bytes', async () => {
-    const broker = await coordinator({ config: { 'offset.metadata.max.bytes': '3' } })
-    const topics = [{ name: 'orders', partitions: [partition(0, 1, 'four'), partition(1, 1, 'two')] }]
-    const answer = await commit(broker, 9, topics)
-    deepEqual(
-      answer.topics[0]!.partitions.map(({ errorCode }) => errorCode),
-      [ErrorCode.OFFSET_METADATA_TOO_LARGE, ErrorCode.NONE],
-    )
-  })
-
-  test('in version 1 an error is that of each partition', async () => {
-    const broker = await testBroker()
-    const topics = [{ name: 'orders', partitionIndexes: [0, 1] }]
-    const fetched = await broker.ask(OffsetFetch, offsetFetch, 1, { groupId: GROUP, topics })
-    deepEqual(
-      fetched.topics[0]!.partitions.map(({ errorCode }) => errorCode),
-      [ErrorCode.COORDINATOR_NOT_AVAILABLE, ErrorCode.COORDINATOR_NOT_AVAILABLE],
-    )
-  })
-
-  test('offsets in an open transaction are unstable, and count when it is committed', async () => {
-    const broker = await coordinator()
-    const { groups } = broker.context
-    const transaction = { producerId: 5, producerEpoch: 0 }
-    const committer = { groupId: GROUP, generationId: -1, memberId: '', groupInstanceId: null }
-    const offsets = [{ topic: 'orders', partition: 0, offset: 9, leaderEpoch: -1, metadata: null }]
-    deepEqual(await groups.commitTransactionalOffsets({ ...committer, offsets }, transaction), [ErrorCode.NONE])
-    const fetch = async () => {
-      const asked = { groups: [{ groupId: GROUP, topics: null }, { groupId: GROUP, topics: [{ name: 'orders', partitionIndexes: [0] }] }] } // prettier-ignore
-      const fetched = await broker.ask(OffsetFetch, offsetFetch, 9, { ...asked, requireStable: true })
-      return fetched.groups.map(({ topics }) => topics[0]?.partitions[0])
-    }
-    const [, asked] = await fetch()
-    deepEqual([asked!.errorCode, asked!.committedOffset], [ErrorCode.UNSTABLE_OFFSET_COMMIT, -1])
-    const marker = { ...transaction, result: 'commit', coordinatorEpoch: 1 } as const
-    equal(await groups.completeTransaction(groups.partitionOf(GROUP), marker), ErrorCode.NONE)
-    deepEqual((await fetch()).map(found => found!.committedOffset), [9, 9]) // prettier-ignore
-  })
-
-  test('a topic that is deleted takes its offsets with it', async () => {
-    const broker = await coordinator()
-    await commit(broker, 9, [{ name: 'orders', partitions: [partition(0, 5)] }])
-    await broker.context.controller.deleteTopics([{ name: 'orders', topicId: ZERO_UUID }])
-    for (let turn = 0; turn < 10; turn++) await settled()
-    const fetched = await broker.ask(OffsetFetch, offsetFetch, 9, { groups: [{ groupId: GROUP, topics: null }] })
-    deepEqual(fetched.groups[0]!.topics, [])
-  })
-
-  test('offsets expire when the group has been empty for offsets.retention.minutes', async () => {
-    const config = { 'offsets.retention.minutes': '1', 'offsets.retention.check.interval.ms': '10000' }
-    const broker = await coordinator({ config })
-    await commit(broker, 9, [{ name: 'orders', partitions: [partition(0, 5)] }])
-    const listed = async () => {
-      for (let turn = 0; turn < 10; turn++) await settled()
-      return (await broker.ask(ListGroups, listGroups, 5, {})).groups.length
-    }
-    broker.clock.advance(50_000)
-    equal(await listed(), 1)
-    broker.clock.advance(10_000)
-    equal(await listed(), 0)
   })
 })
 
@@ -423,19 +330,6 @@ describe('administration', () => {
         ['nobody', ErrorCode.GROUP_ID_NOT_FOUND],
       ],
     )
-  })
-
-  test('offsets are deleted partition by partition', async () => {
-    const broker = await coordinator()
-    await commit(broker, 9, [{ name: 'orders', partitions: [partition(0, 1), partition(1, 1)] }])
-    const topics = [{ name: 'orders', partitions: [{ partitionIndex: 5 }, { partitionIndex: 1 }] }]
-    const answer = await broker.ask(OffsetDelete, offsetDelete, 0, { groupId: GROUP, topics })
-    deepEqual(
-      answer.topics[0]!.partitions.map(({ errorCode }) => errorCode),
-      [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.NONE],
-    )
-    const fetched = await broker.ask(OffsetFetch, offsetFetch, 9, { groups: [{ groupId: GROUP, topics: null }] })
-    deepEqual(fetched.groups[0]!.topics[0]!.partitions.map(({ partitionIndex }) => partitionIndex), [0]) // prettier-ignore
   })
 })
 
