@@ -26,11 +26,11 @@ import { openDurableEpoch } from './metadata/election/durable-epoch.ts'
 import { birthRecord, candidateId, type Election } from './metadata/election/election.ts'
 import { fileElection } from './metadata/election/file-election.ts'
 import type { Listener, MetadataImage, TopicImage } from './metadata/image.ts'
-import { metadataCodec } from './metadata/records.ts'
+import { Loader } from './metadata/loader.ts'
+import { MetadataLog } from './metadata/metadata-log.ts'
 import { METADATA_TOPIC, METADATA_TOPIC_ID } from './metadata/topic-names.ts'
 import { createMetrics } from './metrics.ts'
 import { ErrorCode } from './protocol/errors.ts'
-import { partitionJournal } from './replication/partition-journal.ts'
 import { Replicas } from './replication/replicas.ts'
 import type { ConnectionShared } from './server/connection.ts'
 import { ConnectionRates } from './server/connection-rates.ts'
@@ -104,7 +104,7 @@ async function build(
   const { config, clock, random, log } = parts
   const doors = await openListeners(parts.transport ?? tcpTransport, config.listeners, onStop)
   const { directory, logs } = await openStorage(parts, onStop)
-  const controller = await openController(parts, directory, logs)
+  const { controller, loader } = await openMetadata(parts, directory, logs)
   const listeners = config.listeners.map((listener, i) => advertised(config, listener, doors.ports[i]!))
   const registered = await controller.registerBroker({
     brokerId: config.nodeId,
@@ -114,7 +114,7 @@ async function build(
     listeners,
     isFenced: false,
     // Only a clean stop vouches for what relaxed topics had not flushed (rule C2).
-    previousBrokerEpoch: directory.isCleanStart ? (controller.image.brokers.get(config.nodeId)?.brokerEpoch ?? -1) : -1,
+    previousBrokerEpoch: directory.isCleanStart ? (loader.image.brokers.get(config.nodeId)?.brokerEpoch ?? -1) : -1,
   })
   assert(registered.errorCode === ErrorCode.NONE, 'the only broker of a cluster may register')
   const replicas = new Replicas({
@@ -125,9 +125,9 @@ async function build(
     topicConfig: topicConfigs(config),
     exemptTopicIds: new Set([METADATA_TOPIC_ID]),
   })
-  onStop(controller.subscribe(replicas.apply))
+  onStop(loader.subscribe(replicas.apply))
   await replicas.removeStrays()
-  const image = (): MetadataImage => controller.image
+  const image = (): MetadataImage => loader.image
   const producerIds = new ProducerIds({
     allocate: () => controller.allocateProducerIds(config.nodeId, registered.brokerEpoch),
   })
@@ -139,13 +139,14 @@ async function build(
     brokerId: config.nodeId,
     clusterId: directory.clusterId,
     controller,
+    loader,
     image,
     replicas,
     logs,
     fetchSessions: new FetchSessions({ clock, random, maxSessions: config.maxIncrementalFetchSessionCacheSlots }),
     producerIds,
     quotas: new Quotas({ clock, image, ...quotaWindows(config) }),
-    ...openCoordinators(parts, controller, replicas, producerIds, onStop),
+    ...openCoordinators(parts, loader, replicas, producerIds, onStop),
     apis,
   }
   const httpPort = await serve(parts, context, doors, onStop)
@@ -208,15 +209,17 @@ async function checkStore({ path, storePath }: DataDirectory, stores: Stores, fi
   }
 }
 
+type Metadata = { readonly controller: Controller; readonly loader: Loader }
+
 /** This broker is the only candidate. */
-async function openController(parts: BrokerParts, directory: DataDirectory, logs: LogDirectory): Promise<Controller> {
+async function openMetadata(parts: BrokerParts, directory: DataDirectory, logs: LogDirectory): Promise<Metadata> {
   const { config, clock, random, log, files } = parts
   const existing = logs.log(METADATA_TOPIC_ID, 0)
   const logConfig = topicConfig(METADATA_LOG_CONFIGS, config)
-  const metadataLog = existing ?? logs.create(METADATA_TOPIC_ID, 0, METADATA_TOPIC, logConfig)
-  metadataLog.configure(logConfig)
-  metadataLog.usesReserve = true
-  const hasEmptyLog = metadataLog.endOffset === 0
+  const partitionLog = existing ?? logs.create(METADATA_TOPIC_ID, 0, METADATA_TOPIC, logConfig)
+  partitionLog.configure(logConfig)
+  partitionLog.usesReserve = true
+  const hasEmptyLog = partitionLog.endOffset === 0
   const electionPath = join(directory.path, 'election')
   const durableEpoch = await openDurableEpoch(join(directory.path, 'election-epoch'), files).catch(
     cannotBeElected(electionPath),
@@ -231,16 +234,23 @@ async function openController(parts: BrokerParts, directory: DataDirectory, logs
     hasEmptyLog,
   }
   const epoch = await takeOffice(election, candidate, durableEpoch, log).catch(cannotBeElected(electionPath))
-  const journal = partitionJournal(metadataCodec, { clock, log: metadataLog, leaderEpoch: () => epoch })
-  return Controller.open({
-    journal,
-    random,
-    log,
-    config,
-    clusterId: directory.clusterId,
-    brokerId: config.nodeId,
-    epoch,
-  })
+  await partitionLog.flush()
+  const { clusterId } = directory
+  const metadataLog = new MetadataLog(clock, partitionLog)
+  let hasStarted = false
+  const onFailed = (error: Error): void => {
+    if (!hasStarted) return
+    log.error({ err: error }, 'the broker cannot follow the metadata of its cluster and stops')
+    throw error
+  }
+  const loader = new Loader({ log, metadataLog, clusterId, onFailed })
+  const controller = new Controller({ metadataLog, loader, random, log, config, clusterId, brokerId: config.nodeId })
+  partitionLog.onAdvance(() => metadataLog.commitUpTo(partitionLog.flushedOffset))
+  metadataLog.commitUpTo(partitionLog.flushedOffset)
+  metadataLog.lead(epoch)
+  await controller.lead(epoch)
+  hasStarted = true
+  return { controller, loader }
 }
 
 /** The record of a cluster on one machine; `bornAs` creates it. */
@@ -291,9 +301,9 @@ async function serve(
   }
   const rates = new ConnectionRates(clock, context.image, quotaWindows(config).client)
   const connections = new Connections(shared, { ...connectionLimits(config, parts.maxOpenFiles), rates })
-  const { logs, controller } = context
+  const { logs, loader } = context
   onStop(
-    controller.subscribe(({ changedBrokerConfigs }, image) => {
+    loader.subscribe(({ changedBrokerConfigs }, image) => {
       if (changedBrokerConfigs.size === 0) return
       const inForce = effectiveConfig(image, config.nodeId, config)
       connections.limit(connectionLimits(inForce, parts.maxOpenFiles))
@@ -305,7 +315,7 @@ async function serve(
   if (config.httpPort < 0) return -1
   metrics.observe({
     connectionCount: () => connections.count,
-    partitionCount: () => controller.image.partitionCount,
+    partitionCount: () => loader.image.partitionCount,
     isLogDirectoryOffline: () => logs.isOffline,
     diskFreeBytes: () => logs.usableBytes,
     cleaner: () => logs.cleanerView(),

@@ -7,6 +7,7 @@ import type { GroupCoordinator } from '../coordinator/group/group-coordinator.ts
 import type { TransactionCoordinator } from '../coordinator/transaction/coordinator.ts'
 import type { Controller } from '../metadata/controller.ts'
 import type { MetadataImage } from '../metadata/image.ts'
+import type { Loader } from '../metadata/loader.ts'
 import type { Replicas } from '../replication/replicas.ts'
 import type { MarkerWriter, TransactionGate } from '../replication/transactions.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
@@ -23,7 +24,10 @@ export type Context = {
   /** This broker's `node.id`. */
   readonly brokerId: number
   readonly clusterId: string
+  /** Decides while this broker leads the metadata log. */
   readonly controller: Controller
+  /** What this broker has applied of the metadata log. */
+  readonly loader: Loader
   /** The newest metadata this broker has applied. */
   image(): MetadataImage
   readonly replicas: Replicas

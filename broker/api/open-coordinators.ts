@@ -5,7 +5,7 @@ import type { Random } from '../base/random.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { GroupCoordinator } from '../coordinator/group/group-coordinator.ts'
 import { openTransactions } from '../coordinator/transaction/open.ts'
-import type { Controller } from '../metadata/controller.ts'
+import type { Loader } from '../metadata/loader.ts'
 import type { Replicas } from '../replication/replicas.ts'
 import { TransactionMarkers } from '../replication/transaction-markers.ts'
 import type { Context } from './context.ts'
@@ -21,23 +21,23 @@ export type CoordinatorParts = {
 /** Markers that end transactions go to the partitions of this broker, those of offsets by way of the groups that keep them. */
 export function openCoordinators(
   parts: CoordinatorParts,
-  controller: Controller,
+  loader: Loader,
   replicas: Replicas,
   producerIds: ProducerIds,
   onStop: (step: () => void) => void,
 ): Pick<Context, 'groups' | 'transactions' | 'transactionCoordinator' | 'transactionMarkers'> {
   const { clock, config } = parts
-  const groups = openGroups(parts, controller, replicas, onStop)
+  const groups = openGroups(parts, loader, replicas, onStop)
   const transactionMarkers = new TransactionMarkers({
     clock,
     replicas,
-    image: () => controller.image,
+    image: () => loader.image,
     timeoutMs: config.requestTimeoutMs,
   })
   transactionMarkers.keep('__consumer_offsets', groups)
   const { coordinator, close } = openTransactions({
     ...parts,
-    controller,
+    loader,
     replicas,
     writer: transactionMarkers,
     nextProducerId: () => producerIds.next(),
@@ -48,7 +48,7 @@ export function openCoordinators(
 
 function openGroups(
   { config, clock, random, log }: CoordinatorParts,
-  controller: Controller,
+  loader: Loader,
   replicas: Replicas,
   onStop: (step: () => Promise<void> | void) => void,
 ): GroupCoordinator {
@@ -60,7 +60,7 @@ function openGroups(
     config,
     leader: (topicId, partition) => replicas.leader(topicId, partition),
   })
-  onStop(controller.subscribe(groups.apply))
+  onStop(loader.subscribe(groups.apply))
   onStop(() => groups.close())
   return groups
 }

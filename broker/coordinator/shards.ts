@@ -4,7 +4,7 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Uuid } from '../base/uuid.ts'
-import type { MetadataDelta } from '../metadata/controller.ts'
+import type { MetadataDelta } from '../metadata/publisher.ts'
 import { NO_LEADER, emptyImage, type MetadataImage, type TopicImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { LeaderClosedError, type Leader } from '../replication/leader.ts'

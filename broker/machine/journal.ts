@@ -1,5 +1,5 @@
 // What a replicated state machine writes to and is rebuilt from: an ordered list of records that somebody else keeps safe. The
-// real one is a partition (replication/partition-journal.ts); `memoryJournal` below serves tests. The suite that every
+// real one is a partition (replication/replicated-journal.ts); `memoryJournal` below serves tests. The suite that every
 // implementation must pass is test/contract/journal.ts. Not here: what the records mean (see runtime.ts and its users).
 
 export type Journal<R> = {

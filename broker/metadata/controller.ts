@@ -1,10 +1,11 @@
-// The one broker that decides about the cluster's metadata: runs the decide functions of this folder over the metadata journal, and
-// publishes every committed image. Not here: the rules (topics.ts, configs.ts, brokers.ts), and who is the controller (election/).
+// What only the broker that leads the metadata log does: decides. Runs the decide functions of this folder over the image, appends what
+// they emit, and answers when that is committed and every subscriber of this broker has seen it (loader.ts). Not here: the rules
+// (topics.ts, configs.ts, brokers.ts), and who leads (quorum/, election/).
+import { assert } from '../base/assert.ts'
 import type { Logger } from '../base/log.ts'
 import type { Random } from '../base/random.ts'
 import type { BrokerConfig } from '../config/broker-config.ts'
 import { topicConfig } from '../config/topic-config.ts'
-import type { Journal } from '../machine/journal.ts'
 import { Runtime, StateLostError } from '../machine/runtime.ts'
 import { alterPartitions, type AlteredPartitions, type AlterPartitionDemand } from './alter-partition.ts'
 import { allocateProducerIds, registerBroker, setFenced, unregisterBroker } from './brokers.ts'
@@ -14,10 +15,11 @@ import type { AlterConfigsOptions, AlteredResource, ConfigOperations, ConfigRepl
 import { alterClientQuotas, type AlteredQuota, type QuotaAlteration } from './client-quotas.ts'
 import { electLeaders, type ElectedTopic, type TopicPartitions } from './elections.ts'
 import { supportedFeatures } from './features.ts'
-import { emptyImage, type MetadataImage, type TopicImage } from './image.ts'
+import type { MetadataImage, TopicImage } from './image.ts'
+import type { Loader } from './loader.ts'
+import type { MetadataLog } from './metadata-log.ts'
 import { createPartitions } from './partitions.ts'
 import type { ChargePartitions, CreatedPartitions, PartitionsToCreate } from './partitions.ts'
-import { Publisher, type Subscriber } from './publisher.ts'
 import { alterPartitionReassignments, type ReassignedTopic, type TopicReassignment } from './reassignments.ts'
 import type { MetadataRecord } from './records.ts'
 import type { Outcome } from './refusal.ts'
@@ -29,17 +31,15 @@ import { createTopics, deleteTopics } from './topics.ts'
 import type { CreatedTopic, DeletedTopic, TopicToCreate, TopicToDelete } from './topics.ts'
 import { updateFeatures, type FeatureUpdate } from './update-features.ts'
 
-export type { MetadataDelta, Subscriber } from './publisher.ts'
-
 export type ControllerOptions = {
-  readonly journal: Journal<MetadataRecord>
+  readonly metadataLog: MetadataLog
+  readonly loader: Loader
   readonly random: Random
   readonly log: Logger
   readonly config: BrokerConfig
   readonly clusterId: string
-  /** This broker, and the epoch in which it was elected to be the controller. */
+  /** This broker. */
   readonly brokerId: number
-  readonly epoch: number
 }
 
 type Emit = (record: MetadataRecord) => void
@@ -53,46 +53,70 @@ const SNAPSHOT_MIN_RECORDS = 20_000
 
 export class Controller {
   readonly #options: ControllerOptions
-  readonly #publisher = new Publisher()
   readonly #runtime: Runtime<MetadataState, MetadataRecord, MetadataImage>
+  #view: MetadataImage
+  // The epoch in which this broker decides; null while another one does, or nobody.
+  #epoch: number | null = null
   #reloading: Promise<void> | null = null
-  // Set until the image that was rebuilt from the journal has been published.
-  #isRebuilt = false
-  // How much the journal holds, in records and partition changes.
-  #journalSize = 0
+  // A batch was refused: nothing that builds on it may follow before the state was made anew.
+  #isBroken = false
+  #isCompacting = false
 
-  private constructor(options: ControllerOptions) {
+  constructor(options: ControllerOptions) {
     this.#options = options
-    this.#runtime = new Runtime(options.journal, {
-      create: (): MetadataState => {
-        this.#journalSize = 0
-        return { image: emptyImage, edit: { kind: 'edit' } }
+    this.#view = options.loader.image
+    const append = (records: readonly MetadataRecord[]): Promise<void> => this.#append(records)
+    const journal = {
+      append,
+      appendSnapshot: append,
+      // The state begins with what the loader has applied, see `create`.
+      replay: (): Promise<void> => {
+        this.#isBroken = false
+        return Promise.resolve()
       },
-      replay: (state, record) => {
-        this.#journalSize += sizeOf(record)
-        replay(state, record)
-      },
-      view: seal,
-      onCommitted: (records, image) => this.#publish(records, image),
-      onLost: cause => options.log.error({ err: cause }, 'The metadata log failed: its state must be read again'),
+    }
+    this.#runtime = new Runtime(journal, {
+      create: (): MetadataState => ({ image: options.loader.image, edit: { kind: 'edit' } }),
+      replay,
+      view: state => (this.#view = seal(state)),
+      onLost: cause => options.log.error({ err: cause }, 'What was decided is not committed: deciding starts anew'),
     })
   }
 
-  /** Reads the journal and takes office; resolves when that is committed. Rejects when the journal is of another cluster or cannot be read. */
-  static async open(options: ControllerOptions): Promise<Controller> {
-    const controller = new Controller(options)
-    await controller.#load()
-    return controller
+  /** The epoch in which this broker decides, or null when it does not. */
+  get epoch(): number | null {
+    return this.#runtime.isLoaded ? this.#epoch : null
   }
 
-  /** The newest committed image. */
-  get image(): MetadataImage {
-    return this.#publisher.image
+  /**
+   * This broker leads the log in `epoch`. Resolves when it decides: its first record is committed then, and with it everything that
+   * was in the log before (A13), so that no decision is made without what a leader before has answered (F14).
+   */
+  async lead(epoch: number): Promise<void> {
+    this.resign()
+    this.#epoch = epoch
+    const { metadataLog, brokerId, log, loader } = this.#options
+    const { latest } = metadataLog.log.leaderEpochs
+    if (latest > epoch) {
+      throw new Error(
+        `the metadata log was led in epoch ${latest}, but the election record says ${epoch}: it is an old copy`,
+      )
+    }
+    const started: MetadataRecord = { kind: 'controller-started', brokerId, epoch }
+    const isEmpty = metadataLog.log.endOffset === 0
+    const appended = metadataLog.append(isEmpty ? [...cluster(this.#options.clusterId), started] : [started])
+    if (appended === null) throw new StateLostError('the metadata log does not take the first record of its leader')
+    await appended.committed
+    await this.#reload()
+    const { topics, partitionCount, version } = loader.image
+    log.info({ epoch, topics: topics.size, partitions: partitionCount, version }, 'Leading the cluster metadata')
   }
 
-  /** Calls `subscriber` at once with everything, then after each commit that changed something, in order. Returns how to stop. */
-  subscribe(subscriber: Subscriber): () => void {
-    return this.#publisher.subscribe(subscriber)
+  /** This broker does not lead any more. Whoever waits for a decision learns that its outcome is not known. */
+  resign(): void {
+    this.#epoch = null
+    this.#runtime.unload()
+    this.#options.loader.forgetExpected()
   }
 
   // All of these reject with StateLostError when the outcome is not known.
@@ -208,89 +232,82 @@ export class Controller {
   }
 
   async #write<T>(decide: (image: MetadataImage, emit: Emit) => T): Promise<T> {
-    if (!this.#runtime.isLoaded) await this.#reload()
+    if (!this.#runtime.isLoaded) await this.#reload().catch(stateLost)
     const response = await this.#runtime.write((state, emit) => decide(state.image, emit))
     this.#compactIfLong()
     return response
   }
 
-  // Requests ask for it, so a journal that stays broken costs one attempt for each request and no timer.
+  // Requests ask for it, so a log that stays broken costs one attempt for each request and no timer.
   async #reload(): Promise<void> {
     this.#reloading ??= this.#load().finally(() => {
       this.#reloading = null
     })
-    try {
-      await this.#reloading
-    } catch (cause) {
-      throw new StateLostError('the metadata log cannot be read', { cause })
-    }
+    await this.#reloading
   }
 
+  /** Begins to decide with everything that the log holds, committed. */
   async #load(): Promise<void> {
-    const { clusterId, brokerId, epoch, log } = this.#options
-    const loaded = await this.#runtime.load()
-    try {
-      checkFits(loaded, clusterId, epoch)
-    } catch (error) {
-      this.#runtime.unload()
-      throw error
-    }
-    this.#isRebuilt = true
-    // Everything in the journal becomes visible together with this first record of ours (rule A13).
-    await this.#runtime.write((state, emit) => {
-      if (state.image.clusterId === '') createCluster(clusterId, emit)
-      emit({ kind: 'controller-started', brokerId, epoch })
-    })
-    const { topics, partitionCount, version } = this.image
-    log.info({ epoch, topics: topics.size, partitions: partitionCount, version }, 'Leading the cluster metadata')
+    const { metadataLog, loader } = this.#options
+    const epoch = this.#epoch
+    const { endOffset } = metadataLog.log
+    if (epoch === null) throw new StateLostError('this broker is not the controller')
+    await metadataLog.committed(endOffset)
+    await loader.applied(endOffset)
+    if (this.#epoch !== epoch) throw new StateLostError('this broker is not the controller any more')
+    assert(metadataLog.log.endOffset === endOffset, 'only the controller appends to the metadata log')
+    await this.#runtime.load()
   }
 
-  #publish(records: readonly MetadataRecord[], image: MetadataImage): void {
-    if (this.#isRebuilt) this.#publisher.publishAll(image)
-    else this.#publisher.publish(records, image)
-    this.#isRebuilt = false
+  async #append(records: readonly MetadataRecord[]): Promise<void> {
+    const { metadataLog, loader } = this.#options
+    if (this.#isBroken) throw new StateLostError('an earlier decision was not kept')
+    if (records.length === 0) {
+      // Nothing is answered that builds on what may still be lost.
+      const { endOffset } = metadataLog.log
+      await metadataLog.committed(endOffset)
+      return loader.applied(endOffset)
+    }
+    const appended = metadataLog.append(records)
+    if (appended === null) {
+      this.#isBroken = true
+      throw new StateLostError('the metadata log does not take records')
+    }
+    loader.expect({ ...appended, records, image: this.#view })
+    try {
+      await appended.committed
+    } catch (cause) {
+      this.#isBroken = true
+      throw cause
+    }
+    await loader.applied(appended.endOffset)
   }
 
   #compactIfLong(): void {
-    const { topics, partitionCount } = this.image
+    const { loader, log } = this.#options
+    const { topics, partitionCount } = loader.image
     const limit = Math.max(SNAPSHOT_MIN_RECORDS, SNAPSHOT_FACTOR * (topics.size + partitionCount))
-    if (this.#journalSize < limit || this.#options.journal.appendSnapshot === undefined) return
-    this.#journalSize = topics.size + partitionCount
+    if (this.#isCompacting || loader.logSize < limit) return
+    this.#isCompacting = true
     this.#runtime
       .compact(state => snapshot(state.image))
-      .catch((error: unknown) => this.#options.log.error({ err: error }, 'Cannot shorten the metadata log'))
+      .catch((error: unknown) => log.error({ err: error }, 'Cannot shorten the metadata log'))
+      .finally(() => {
+        this.#isCompacting = false
+      })
   }
 }
 
-function createCluster(clusterId: string, emit: Emit): void {
-  emit({ kind: 'cluster-created', clusterId })
+function stateLost(cause: unknown): never {
+  if (cause instanceof StateLostError) throw cause
+  throw new StateLostError('the metadata log cannot be read', { cause })
+}
+
+/** What a new cluster begins with. */
+function cluster(clusterId: string): MetadataRecord[] {
+  const records: MetadataRecord[] = [{ kind: 'cluster-created', clusterId }]
   for (const { name, initialLevel } of supportedFeatures) {
-    if (initialLevel > 0) emit({ kind: 'feature-level-set', name, level: initialLevel })
+    if (initialLevel > 0) records.push({ kind: 'feature-level-set', name, level: initialLevel })
   }
-}
-
-function checkFits(image: MetadataImage, clusterId: string, epoch: number): void {
-  if (image.clusterId !== '' && image.clusterId !== clusterId) {
-    throw new Error(`the metadata log belongs to the cluster ${image.clusterId}, but this broker is of ${clusterId}`)
-  }
-  if (image.controllerEpoch > epoch) {
-    throw new Error(
-      `the metadata log was led in epoch ${image.controllerEpoch}, but the election record says ${epoch}: it is an old copy`,
-    )
-  }
-  for (const [name, level] of image.features) {
-    const feature = supportedFeatures.find(supported => supported.name === name)
-    if (feature === undefined || level > feature.maxLevel || level < feature.minLevel) {
-      throw new Error(
-        `the cluster uses level ${level} of the feature ${name}, which this version of Flotilla does not support: ` +
-          'start the version that wrote it, or a newer one',
-      )
-    }
-  }
-}
-
-function sizeOf(record: MetadataRecord): number {
-  if (record.kind === 'partitions-changed') return 1 + record.changes.length
-  if (record.kind === 'topic-created') return 1 + record.partitions.length
-  return 1
+  return records
 }

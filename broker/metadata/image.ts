@@ -1,5 +1,5 @@
 // The cluster's metadata at one moment: an immutable value that everybody may read and keep. A new image shares everything that did
-// not change with the one before it. Only replay.ts makes new ones; who wants to know about changes subscribes to the controller.
+// not change with the one before it. Only replay.ts makes new ones; who wants to know about changes subscribes to the loader.
 import type { Uuid } from '../base/uuid.ts'
 import { ShardedMap } from './sharded-map.ts'
 

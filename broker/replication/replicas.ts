@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { Uuid } from '../base/uuid.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
-import type { MetadataDelta } from '../metadata/controller.ts'
+import type { MetadataDelta } from '../metadata/publisher.ts'
 import { emptyImage, topicById, type MetadataImage, type PartitionImage, type TopicImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
@@ -80,7 +80,7 @@ export class Replicas {
     }
   }
 
-  /** The publisher: makes this broker's partitions what `image` says. Give it to `controller.subscribe`. */
+  /** The publisher: makes this broker's partitions what `image` says. Give it to `loader.subscribe`. */
   readonly apply = (delta: MetadataDelta, image: MetadataImage): void => {
     this.#image = image
     for (const [topicId, topic] of delta.deletedTopics) this.#remove(topicId, topic.name)

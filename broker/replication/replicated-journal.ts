@@ -1,7 +1,7 @@
 // A machine's journal over a partition that this broker leads: what coordinators keep their state in. An append is one batch, and it is
 // committed when the high watermark has passed it, so it holds for replicated partitions too. Records may belong to a producer's
 // transaction (KIP-98): they are one transactional batch, and the marker that ends the transaction is a record as well. Not here: the
-// metadata log, which no leader serves (partition-journal.ts); what the records mean.
+// metadata log, which no leader serves (metadata/metadata-log.ts); what the records mean.
 import { assert } from '../base/assert.ts'
 import type { Clock } from '../base/clock.ts'
 import type { Journal } from '../machine/journal.ts'

@@ -2,7 +2,7 @@
 import type { Clock } from '../../base/clock.ts'
 import type { Logger } from '../../base/log.ts'
 import type { BrokerConfig } from '../../config/broker-config.ts'
-import type { Controller } from '../../metadata/controller.ts'
+import type { Loader } from '../../metadata/loader.ts'
 import type { Replicas } from '../../replication/replicas.ts'
 import type { MarkerWriter } from '../../replication/transactions.ts'
 import { TransactionCoordinator, transactionSettings, type TransactionCoordinatorOptions } from './coordinator.ts'
@@ -12,8 +12,8 @@ export type TransactionParts = Pick<TransactionCoordinatorOptions, 'nextProducer
   readonly clock: Clock
   readonly log: Logger
   readonly config: BrokerConfig
-  readonly controller: Controller
-  /** Subscribed to the controller already: their leaders are there when the coordinator looks for them. */
+  readonly loader: Loader
+  /** Subscribed to the metadata already: their leaders are there when the coordinator looks for them. */
   readonly replicas: Replicas
   readonly writer: MarkerWriter
 }
@@ -21,7 +21,7 @@ export type TransactionParts = Pick<TransactionCoordinatorOptions, 'nextProducer
 export type OpenTransactions = { readonly coordinator: TransactionCoordinator; close(): void }
 
 export function openTransactions(parts: TransactionParts): OpenTransactions {
-  const { clock, log, config, controller, replicas, writer, nextProducerId } = parts
+  const { clock, log, config, loader, replicas, writer, nextProducerId } = parts
   const settings = transactionSettings(config)
   const shards = transactionShards({
     clock,
@@ -29,10 +29,10 @@ export function openTransactions(parts: TransactionParts): OpenTransactions {
     brokerId: config.nodeId,
     leader: (topicId, partition) => replicas.leader(topicId, partition),
     writer,
-    exists: (topic, partition) => controller.image.topics.get(topic)?.partitions[partition] !== undefined,
+    exists: (topic, partition) => loader.image.topics.get(topic)?.partitions[partition] !== undefined,
     commitTimeoutMs: settings.commitTimeoutMs,
   })
-  const unsubscribe = controller.subscribe(shards.apply)
+  const unsubscribe = loader.subscribe(shards.apply)
   const coordinator = new TransactionCoordinator({ clock, log, settings, shards, nextProducerId })
   return {
     coordinator,

@@ -134,9 +134,9 @@ test('a replica that is made the preferred one leads when that is asked for; a l
     const answer = await broker.ask(ElectLeaders, electLeaders, version, { topicPartitions })
     return [answer.errorCode, answer.replicaElectionResults[0]!.partitionResult[0]!.errorCode]
   }
-  broker.journal.failNext(new Error('the disk is gone'))
+  broker.metadataLog.refusesNext = true
   deepEqual(await elect(0), [ErrorCode.NONE, ErrorCode.NOT_CONTROLLER])
-  broker.journal.failNext(new Error('the disk is gone'))
+  broker.metadataLog.refusesNext = true
   deepEqual(await elect(2), [ErrorCode.NOT_CONTROLLER, ErrorCode.NOT_CONTROLLER])
   equal(broker.context.image().topics.get('t')!.partitions[0]!.leader, 2)
   deepEqual(await elect(2), [ErrorCode.NONE, ErrorCode.NONE])
@@ -242,7 +242,7 @@ test('features keep their level in every version, and one that is not supported 
 
 test('a broker is forgotten when it is gone and nothing depends on it', async () => {
   const broker = await testBroker()
-  const { controller } = broker.context
+  const { controller, loader } = broker.context
   await broker.createTopic('t', { assignments: [[2]] })
   const ask = (brokerId: number) => broker.ask(UnregisterBroker, unregisterBroker, 0, { brokerId })
   deepEqual(
@@ -254,13 +254,13 @@ test('a broker is forgotten when it is gone and nothing depends on it', async ()
     [alive.errorCode, alive.errorMessage],
     [ErrorCode.INVALID_REQUEST, 'Broker ID 1 is alive: stop it before it is unregistered.'],
   )
-  await controller.setFenced(2, controller.image.brokers.get(2)!.brokerEpoch, true)
+  await controller.setFenced(2, loader.image.brokers.get(2)!.brokerEpoch, true)
   const needed = await ask(2)
   equal(needed.errorCode, ErrorCode.INVALID_REQUEST)
   match(needed.errorMessage!, /last replica in sync of 1 partition/)
   await controller.deleteTopics([{ name: 't', topicId: 'AAAAAAAAAAAAAAAAAAAAAA' }])
   equal((await ask(2)).errorCode, ErrorCode.NONE)
-  equal(controller.image.brokers.has(2), false)
+  equal(loader.image.brokers.has(2), false)
 })
 
 test('a broker with one directory moves nothing: replicas are there, or the directory is not', async () => {

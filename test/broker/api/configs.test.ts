@@ -217,7 +217,7 @@ test('each resource has its own error', async () => {
 test('when the metadata log fails the client is sent to look for the controller', async () => {
   const broker = await testBroker()
   await broker.createTopic('orders')
-  broker.journal.failNext(new Error('disk'))
+  broker.metadataLog.refusesNext = true
   const responses = await alter(broker, [[TOPIC, 'orders', 'retention.ms', ConfigOperation.SET, '1']])
   deepEqual(
     responses.map(({ errorCode, resourceName }) => [errorCode, resourceName]),

@@ -71,7 +71,7 @@ test('a partition that another broker leads is NOT_LEADER_OR_FOLLOWER, and v16 s
 
 test('the leader epoch of a request must be the current one', async () => {
   const broker = await ordersTopic(['a'])
-  await registerBroker(broker.context.controller, 1)
+  await registerBroker(broker.context, 1)
   const epoch = broker.context.image().topics.get('orders')!.partitions[0]!.leaderEpoch
   notEqual(epoch, 0)
   const ask = async (asked: number) => partitionsOf(await get(broker, [{ topic: 'orders', epoch: asked }]))[0]!

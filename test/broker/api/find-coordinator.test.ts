@@ -64,6 +64,6 @@ test('a partition whose leader is away has no coordinator until there is one aga
   await broker.context.controller.setFenced(2, epoch, true)
   const ask = () => broker.ask(FindCoordinator, findCoordinator, 3, { key: 'g', keyType: GROUP })
   equal((await ask()).errorCode, ErrorCode.COORDINATOR_NOT_AVAILABLE)
-  await registerBroker(broker.context.controller, 2)
+  await registerBroker(broker.context, 2)
   equal((await ask()).nodeId, 2)
 })

@@ -11,10 +11,9 @@ import { openTransactions } from '../../../broker/coordinator/transaction/open.t
 import { parseBrokerConfig, withDynamicConfig, type BrokerConfig } from '../../../broker/config/broker-config.ts'
 import { topicConfig } from '../../../broker/config/topic-config.ts'
 import { GroupCoordinator } from '../../../broker/coordinator/group/group-coordinator.ts'
-import { memoryJournal, type MemoryJournal } from '../../../broker/machine/journal.ts'
-import { Controller } from '../../../broker/metadata/controller.ts'
+import type { Controller } from '../../../broker/metadata/controller.ts'
 import type { MetadataImage } from '../../../broker/metadata/image.ts'
-import type { MetadataRecord } from '../../../broker/metadata/records.ts'
+import type { Loader } from '../../../broker/metadata/loader.ts'
 import { decodeRequest, decodeResponse } from '../../../broker/protocol/compile.ts'
 import {
   encodeRequest,
@@ -31,6 +30,7 @@ import type { TransactionGate } from '../../../broker/replication/transactions.t
 import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
+import { openLocalMetadata } from '../metadata/local-metadata.ts'
 import { MemoryLogDirectory, type MemoryLog } from '../replication/memory-log.ts'
 
 export const BROKER_ID = 1
@@ -40,7 +40,8 @@ export type TestBroker = {
   readonly context: Context
   readonly clock: ManualClock
   readonly logs: MemoryLogDirectory
-  readonly journal: MemoryJournal<MetadataRecord>
+  /** Where the controller writes. */
+  readonly metadataLog: MemoryLog
   /** Creates a topic with one replica for each partition, on this broker unless said otherwise. */
   createTopic(name: string, options?: TopicOptions): Promise<Uuid>
   log(name: string, partition?: number): MemoryLog
@@ -91,17 +92,9 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
   const clock = options.clock ?? manualClock()
   const next = seededNumbers(1)
   const random = { next, bytes: (size: number) => Buffer.from(Array.from({ length: size }, () => next() * 256)) }
-  const journal = memoryJournal<MetadataRecord>()
-  const controller = await Controller.open({
-    journal,
-    random,
-    log: silentLogger,
-    config,
-    clusterId: 'cluster',
-    brokerId: BROKER_ID,
-    epoch: 1,
-  })
-  for (const brokerId of [BROKER_ID, 2]) await registerBroker(controller, brokerId)
+  const metadata = await openLocalMetadata({ random, config, clusterId: 'cluster', brokerId: BROKER_ID })
+  const { controller, loader } = metadata
+  for (const brokerId of [BROKER_ID, 2]) await registerBroker({ controller, loader }, brokerId)
   const logs = new MemoryLogDirectory()
   const logDirectory = options.logDirectory ?? logs.asLogDirectory
   const replicas = new Replicas({
@@ -113,7 +106,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
       topicConfig(topic.configs, withDynamicConfig(config, image.brokerConfigs.get('') ?? new Map(), new Map()).config),
     ...(options.maxWatchedPartitions === undefined ? {} : { maxWatchedPartitions: options.maxWatchedPartitions }),
   })
-  controller.subscribe(replicas.apply)
+  loader.subscribe(replicas.apply)
   const groups = new GroupCoordinator({
     clock,
     random,
@@ -122,16 +115,16 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     config,
     leader: (topicId, partition) => replicas.leader(topicId, partition),
   })
-  controller.subscribe(groups.apply)
+  loader.subscribe(groups.apply)
   const producerIds = new ProducerIds({ allocate: () => controller.allocateProducerIds() })
-  const image = (): MetadataImage => controller.image
+  const image = (): MetadataImage => loader.image
   const transactionMarkers = new TransactionMarkers({ clock, replicas, image, timeoutMs: 30_000 })
   transactionMarkers.keep('__consumer_offsets', groups)
   const { coordinator: transactionCoordinator } = openTransactions({
     clock,
     log: silentLogger,
     config,
-    controller,
+    loader,
     replicas,
     writer: options.markerWriter ?? transactionMarkers,
     nextProducerId: () => producerIds.next(),
@@ -146,6 +139,7 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     brokerId: BROKER_ID,
     clusterId: 'cluster',
     controller,
+    loader,
     image,
     replicas,
     logs: logDirectory,
@@ -162,9 +156,9 @@ export async function testBroker(options: TestBrokerOptions = {}): Promise<TestB
     context,
     clock,
     logs,
-    journal,
+    metadataLog: metadata.log,
     createTopic: (name, topic) => createTopic(controller, name, topic),
-    log: (name, partition = 0) => logs.log(controller.image.topics.get(name)!.topicId, partition)!,
+    log: (name, partition = 0) => logs.log(loader.image.topics.get(name)!.topicId, partition)!,
     ask: (api, handler, version, request, asked) => ask(context, api, handler, version, request, asked),
   }
 }
@@ -176,15 +170,18 @@ export function brokerConfig(values: Readonly<Record<string, string>>): BrokerCo
 }
 
 /** Starts a broker again, as the controller sees it: what it led gets a new leader epoch, and another leader where there is one. */
-export async function registerBroker(controller: Controller, brokerId: number): Promise<void> {
+export async function registerBroker(
+  { controller, loader }: { readonly controller: Controller; readonly loader: Loader },
+  brokerId: number,
+): Promise<void> {
   const { errorCode } = await controller.registerBroker({
     brokerId,
-    incarnation: `incarnation-${controller.image.version}`,
+    incarnation: `incarnation-${loader.image.version}`,
     directoryId: Buffer.alloc(16, brokerId).toString('base64url'),
     rack: null,
     listeners: [{ name: LISTENER, host: `broker-${brokerId}`, port: 9092, securityProtocol: 'PLAINTEXT' }],
     isFenced: false,
-    previousBrokerEpoch: controller.image.brokers.get(brokerId)?.brokerEpoch ?? -1,
+    previousBrokerEpoch: loader.image.brokers.get(brokerId)?.brokerEpoch ?? -1,
   })
   if (errorCode !== 0) throw new Error(`cannot register broker ${brokerId}: ${errorCode}`)
 }

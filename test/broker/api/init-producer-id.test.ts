@@ -35,7 +35,7 @@ test('an id without an epoch, and the other way round, is INVALID_REQUEST', asyn
 
 test('while the metadata log fails the answer is COORDINATOR_LOAD_IN_PROGRESS, which clients retry', async () => {
   const broker = await testBroker()
-  broker.journal.failNext(new Error('no disk'))
+  broker.metadataLog.refusesNext = true
   deepEqual(await init(broker), [ErrorCode.COORDINATOR_LOAD_IN_PROGRESS, -1, -1])
 })
 

@@ -146,7 +146,7 @@ test('a leader that does not know its high watermark has no latest offset yet', 
   await broker.createTopic('orders', { assignments: [[1, 2]] })
   await append(broker, [1])
   // Another epoch of this broker starts at a log end that broker 2 has not acknowledged.
-  await registerBroker(broker.context.controller, 1)
+  await registerBroker(broker.context, 1)
   equal((await find(broker, LATEST))[0], ErrorCode.OFFSET_NOT_AVAILABLE)
   equal((await find(broker, LATEST, { version: 4 }))[0], ErrorCode.LEADER_NOT_AVAILABLE)
   equal((await find(broker, NOW))[0], ErrorCode.OFFSET_NOT_AVAILABLE)

@@ -173,7 +173,7 @@ test('internal topics are not created for clients, and are marked', async () => 
 
 test('while the controller does not answer, a topic that is being created has no leader yet', async () => {
   const broker = await testBroker()
-  const release = broker.journal.hold()
+  const release = broker.metadataLog.hold()
   const answer = ask(broker, 12, { topics: named('orders') })
   await new Promise(resolve => setImmediate(resolve))
   broker.clock.advance(60_000)

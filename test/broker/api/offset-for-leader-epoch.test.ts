@@ -26,7 +26,7 @@ test('an epoch ends where the next one began, the current one at the log end', a
   const broker = await testBroker()
   await broker.createTopic('orders')
   await append(broker, ['a', 'b'])
-  await registerBroker(broker.context.controller, 1)
+  await registerBroker(broker.context, 1)
   await append(broker, ['c'])
   for (const version of [2, 3, 4]) {
     deepEqual(await endOf(broker, 0, { version }), [ErrorCode.NONE, 0, 2])
@@ -51,7 +51,7 @@ test('errors: unknown topics and partitions, other leaders, epochs that do not f
   const broker = await testBroker()
   await broker.createTopic('orders')
   await broker.createTopic('elsewhere', { assignments: [[2]] })
-  await registerBroker(broker.context.controller, 1)
+  await registerBroker(broker.context, 1)
   deepEqual(await endOf(broker, 0, { topic: 'nobody' }), [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1, -1])
   deepEqual(await endOf(broker, 0, { partition: 4 }), [ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, -1, -1])
   deepEqual(await endOf(broker, 0, { topic: 'elsewhere' }), [ErrorCode.NOT_LEADER_OR_FOLLOWER, -1, -1])

@@ -214,8 +214,8 @@ test('batches get their offsets in the order of the requests, while all of them 
 test('acks=all is NOT_ENOUGH_REPLICAS while too few are in sync, and acks=1 is not', async () => {
   const broker = await testBroker()
   await broker.createTopic('orders', { assignments: [[1, 2]], configs: { 'min.insync.replicas': '2' } })
-  const { controller } = broker.context
-  await controller.setFenced(2, controller.image.brokers.get(2)!.brokerEpoch, true)
+  const { controller, loader } = broker.context
+  await controller.setFenced(2, loader.image.brokers.get(2)!.brokerEpoch, true)
   deepEqual(errorsOf(await send(broker, [{ topic: 'orders' }])), [ErrorCode.NOT_ENOUGH_REPLICAS])
   deepEqual(errorsOf(await send(broker, [{ topic: 'orders' }], { acks: 1 })), [ErrorCode.NONE])
 })

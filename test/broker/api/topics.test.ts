@@ -68,7 +68,7 @@ test('validating creates nothing', async () => {
 
 test('a client waits as long as it said, then hears that nobody knows', async () => {
   const broker = await testBroker()
-  const release = broker.journal.hold()
+  const release = broker.metadataLog.hold()
   const answer = create(broker, 7, { topics: [wanted('a')], timeoutMs: 500 })
   await new Promise(resolve => setImmediate(resolve))
   broker.clock.advance(499)
@@ -82,7 +82,7 @@ test('a client waits as long as it said, then hears that nobody knows', async ()
 
 test('when the metadata log fails the client is sent to look for the controller', async () => {
   const broker = await testBroker()
-  broker.journal.failNext(new Error('disk'))
+  broker.metadataLog.refusesNext = true
   const { topics } = await create(broker, 7, { topics: [wanted('a')] })
   equal(topics[0]!.errorCode, ErrorCode.NOT_CONTROLLER)
   equal(broker.clock.timers, 0)

@@ -43,7 +43,7 @@ test('a credential that was set is described, and gone when it was deleted', asy
 
 test('when the metadata log fails, every user is told to look for the controller', async () => {
   const broker = await testBroker()
-  broker.journal.failNext(new Error('the disk is gone'))
+  broker.metadataLog.refusesNext = true
   const scram = await broker.ask(AlterUserScramCredentials, alterUserScramCredentials, 0, {
     deletions: [],
     upsertions: [credential('a'), credential('b'), credential('a')],

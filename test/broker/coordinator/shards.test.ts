@@ -20,7 +20,7 @@ const codec: RecordCodec<Counted> = {
 
 function shardsOf(broker: TestBroker) {
   const events: string[] = []
-  const { clock, log, brokerId, replicas, controller } = broker.context
+  const { clock, log, brokerId, replicas, loader } = broker.context
   const shards = new Shards<Counts, Counted>({
     clock,
     log,
@@ -36,7 +36,7 @@ function shardsOf(broker: TestBroker) {
     }),
     commitTimeoutMs: 5000,
   })
-  controller.subscribe(shards.apply)
+  loader.subscribe(shards.apply)
   return { shards, events }
 }
 
@@ -109,7 +109,7 @@ test('a new leader epoch is a new reign: the state is dropped and read again', a
   await untilLoaded()
   const before = loaded(shards.find('a'))
   await before.write(increment('a'))
-  await registerBroker(broker.context.controller, BROKER_ID)
+  await registerBroker(broker.context, BROKER_ID)
   await untilLoaded()
   deepEqual(events, ['0 loaded with 0', `0 lost: ${ErrorCode.NOT_COORDINATOR}`, '0 loaded with 1'])
   deepEqual(await before.write(increment('a')), { errorCode: ErrorCode.NOT_COORDINATOR })

@@ -85,6 +85,15 @@ export class MemoryLog {
     })
   }
 
+  /** Appends stay in flight until the returned function is called. */
+  hold(): () => void {
+    this.isHeld = true
+    return () => {
+      this.isHeld = false
+      this.flushAll()
+    }
+  }
+
   flushAll(): void {
     const pending = this.#pending
     this.#pending = []

@@ -63,9 +63,9 @@ test('leadership goes with the metadata, and whoever waits learns it', async () 
   await broker.createTopic('orders', { assignments: [[1, 2]] })
   const before = leading(broker, 'orders')
   const waiting = before.committed(5, 1000)
-  const { controller } = broker.context
+  const { controller, loader } = broker.context
   const setFenced = (brokerId: number, isFenced: boolean) =>
-    controller.setFenced(brokerId, controller.image.brokers.get(brokerId)!.brokerEpoch, isFenced)
+    controller.setFenced(brokerId, loader.image.brokers.get(brokerId)!.brokerEpoch, isFenced)
   await setFenced(1, true)
   equal(leaderOf(broker, 'orders'), ErrorCode.NOT_LEADER_OR_FOLLOWER)
   equal(await waiting, ErrorCode.NOT_LEADER_OR_FOLLOWER)
@@ -137,7 +137,7 @@ test('a broker that starts finds its logs, and removes those whose topic was del
     topicConfig: topic => topicConfig(topic.configs, config),
     exemptTopicIds: new Set(['metadataAAAAAAAAAAAAAA']),
   })
-  context.controller.subscribe(replicas.apply)
+  context.loader.subscribe(replicas.apply)
   await replicas.removeStrays()
   const leader = replicas.leader(topicId, 0)
   equal(typeof leader === 'number' ? null : leader.log, kept.asPartitionLog)
@@ -155,7 +155,7 @@ test('an image without any topic removes no log', async () => {
     logs: logs.asLogDirectory,
     topicConfig: topic => topicConfig(topic.configs, brokerConfig({})),
   })
-  broker.context.controller.subscribe(replicas.apply)
+  broker.context.loader.subscribe(replicas.apply)
   await replicas.removeStrays()
   await settled()
   equal([...logs.logs()].length, 1)

@@ -150,7 +150,7 @@ test('a coordinator that takes over writes the markers that are missing', async 
   const producer = await init()
   await add(producer)
   await end(producer, true)
-  await registerBroker(broker.context.controller, BROKER_ID)
+  await registerBroker(broker.context, BROKER_ID)
   writer.refusals.clear()
   await settle()
   equal(await stateOf(), 'CompleteCommit')
@@ -211,7 +211,7 @@ test('a transaction that was ongoing when the coordinator changed keeps its time
   const { broker, init, add, stateOf } = await started()
   await add(await init())
   broker.clock.advance(40_000)
-  await registerBroker(broker.context.controller, BROKER_ID)
+  await registerBroker(broker.context, BROKER_ID)
   for (let sweep = 0; sweep < 2; sweep++) {
     await settle()
     equal(await stateOf(), 'Ongoing')
