@@ -27,7 +27,8 @@ import {
   producerEpoch,
   producerId,
 } from '../records/batch.ts'
-import { LeaderClosedError, type AppendResult, type Leader } from '../replication/leader.ts'
+import { LeaderClosedError, type AppendResult } from '../replication/append-result.ts'
+import type { Leader } from '../replication/leader.ts'
 import { produceOperation, type Refusal } from '../replication/transactions.ts'
 import { StorageError } from '../storage/storage-error.ts'
 import type { Context } from './context.ts'

@@ -5,7 +5,7 @@ import type { Logger } from '../base/log.ts'
 import type { Journal } from '../machine/journal.ts'
 import { Runtime, StateLostError } from '../machine/runtime.ts'
 import { ErrorCode } from '../protocol/errors.ts'
-import { LeaderClosedError } from '../replication/leader.ts'
+import { LeaderClosedError } from '../replication/append-result.ts'
 
 /** One state machine and what must know when its state comes and goes. */
 export type ShardMachine<State, R> = {

@@ -1,40 +1,33 @@
 // The leader's side of one partition: what may be appended, where it goes, and when it counts. Appending has two stages. The first is
 // synchronous (validate, check the producer, assign offsets, stamp the leader epoch, hand over to the log), so requests of one
 // connection keep their order; the second waits for the log's flush and for the high watermark. Not here: bytes on the disk (storage/),
-// who leads what (replicas.ts), followers' fetches (they will report to `advance`).
+// who leads what (replicas.ts), what followers have acknowledged (in-sync-replicas.ts).
 import type { Clock } from '../base/clock.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
-import { ErrorCode, errorMessage } from '../protocol/errors.ts'
+import { matchLogEnd, type LogEnd, type Match } from '../machine/log-matching.ts'
+import { ErrorCode } from '../protocol/errors.ts'
 import { readHeader, setBaseOffset, setLeaderEpoch, type BatchHeader } from '../records/batch.ts'
 import { buildEndTransactionMarker } from '../records/control.ts'
-import type { RecordError } from '../records/scan.ts'
 import { validateProduce, type ProduceLimits } from '../records/validate.ts'
 import type { EpochEnd } from '../storage/leader-epochs.ts'
 import type { LogReadResult, PartitionLog } from '../storage/partition-log.ts'
 import { Admissions } from './admissions.ts'
-import { hasEnoughReplicas, lastStableOffset, nextHighWatermark, type PartitionState } from './partition-state.ts'
+import { NO_RECORD_ERRORS, refused, rejectOnError, type AppendResult } from './append-result.ts'
+import { InSyncReplicas, type FollowerFetch } from './in-sync-replicas.ts'
+import { hasEnoughReplicas, lastStableOffset, type PartitionState } from './partition-state.ts'
+import { produceLimits } from './produce-limits.ts'
 import type { EndTransaction } from './transactions.ts'
 import { OffsetWaiters, TailWatchers } from './waiters.ts'
 
-/** What a leader may be asked about in one append. */
-export type AppendResult = {
-  readonly errorCode: ErrorCode
-  /** Null when there is nothing to add to the code. */
-  readonly errorMessage: string | null
-  readonly recordErrors: readonly RecordError[]
-  /** First offset of the batch, -1 when nothing was appended; of the original when it is a duplicate. */
-  readonly baseOffset: number
-  /** Exclusive; what the high watermark must reach for acks=all. */
-  readonly endOffset: number
-  /** -1 unless the topic stamps batches itself, or the batch is a duplicate. */
-  readonly logAppendTimeMs: number
-  /** Stored under the topic's flush policy: rejects with StorageError. Null when nothing was appended or there is nothing to wait for. */
-  readonly stored: Promise<unknown> | null
-}
-
-const NO_RECORD_ERRORS: readonly RecordError[] = []
-const NO_FOLLOWERS: ReadonlyMap<number, number> = new Map()
 const NOTHING: readonly Buffer[] = []
+
+/** What a leader takes over from what this broker was for the partition before, and whom it tells. */
+export type LeaderStart = {
+  /** As known here; the log start when nothing is. */
+  readonly highWatermark?: number
+  /** The ISR may have to change; called often, so it must cost nothing when it is not so. */
+  readonly onIsrDue?: (leader: Leader) => void
+}
 
 export class Leader {
   readonly log: PartitionLog
@@ -43,11 +36,14 @@ export class Leader {
   readonly watchers = new TailWatchers()
   /** Those of read_committed consumers: what they wait for is below the last stable offset. */
   readonly stableWatchers = new TailWatchers()
-  #state: PartitionState
+  /** Those of followers: they may read up to the log end. */
+  readonly endWatchers = new TailWatchers()
+  readonly inSyncReplicas: InSyncReplicas
+  readonly #clock: Clock
+  readonly #onIsrDue: (leader: Leader) => void
   #config: TopicConfig
   #limits: ProduceLimits
   #highWatermark: number
-  #epochStartOffset: number
   /** Bytes between the high watermark and the log end; an over-estimate right after the leader took office. */
   #uncommittedBytes: number
   /** The last stable offset that the watchers know, and the bytes from there to the high watermark. */
@@ -59,15 +55,23 @@ export class Leader {
   #admissions: Admissions | null = null
   #closedWith: ErrorCode = ErrorCode.NONE
 
-  constructor(clock: Clock, topicName: string, log: PartitionLog, state: PartitionState, config: TopicConfig) {
+  constructor(
+    clock: Clock,
+    topicName: string,
+    log: PartitionLog,
+    state: PartitionState,
+    config: TopicConfig,
+    { highWatermark = log.logStartOffset, onIsrDue = () => {} }: LeaderStart = {},
+  ) {
     this.log = log
     this.topicName = topicName
-    this.#state = state
+    this.inSyncReplicas = new InSyncReplicas(state, log.endOffset, clock.monotonic())
+    this.#clock = clock
+    this.#onIsrDue = onIsrDue
     this.#config = config
     this.#limits = produceLimits(config)
-    this.#highWatermark = log.logStartOffset
+    this.#highWatermark = Math.max(log.logStartOffset, Math.min(highWatermark, log.endOffset))
     this.#stableOffset = this.#highWatermark
-    this.#epochStartOffset = log.endOffset
     this.#uncommittedBytes = log.sizeBytes
     this.#commits = new OffsetWaiters(clock)
     this.#flushes = new OffsetWaiters(clock)
@@ -76,11 +80,11 @@ export class Leader {
   }
 
   get leaderEpoch(): number {
-    return this.#state.leaderEpoch
+    return this.state.leaderEpoch
   }
 
   get state(): PartitionState {
-    return this.#state
+    return this.inSyncReplicas.view
   }
 
   get config(): TopicConfig {
@@ -100,18 +104,33 @@ export class Leader {
 
   /** False while the high watermark may be behind what readers of the previous leader have seen: "latest" has no answer then. */
   get isLatestKnown(): boolean {
-    return this.#highWatermark >= this.#epochStartOffset
+    return this.#highWatermark >= this.inSyncReplicas.epochStartOffset
   }
 
-  /** Other replicas, other ISR, other epoch. A higher leader epoch of the same broker begins at the log end. */
+  /** Other replicas, other ISR, other epoch. A higher leader epoch of the same broker begins at the log end (A6). */
   update(state: PartitionState, config: TopicConfig): void {
-    if (state.leaderEpoch !== this.#state.leaderEpoch) this.#epochStartOffset = this.log.endOffset
-    this.#state = state
+    const hasNewEpoch = this.inSyncReplicas.update(state, this.log.endOffset, this.#clock.monotonic())
     if (config !== this.#config) {
       this.#config = config
       this.#limits = produceLimits(config)
     }
+    // Followers that wait have asked in the former epoch, and must hear that it is over.
+    if (hasNewEpoch) this.endWatchers.wakeAll()
     this.advance()
+  }
+
+  /** Where the log of a follower, which ends at `end`, parts from this one (A9). */
+  matchFollower(end: LogEnd): Match {
+    return matchLogEnd(this.log, end)
+  }
+
+  /** A follower whose log fits has flushed everything below its fetch offset: may move the high watermark, and the ISR. */
+  onFollowerFetch(fetch: FollowerFetch): void {
+    const { inSyncReplicas } = this
+    inSyncReplicas.onFetch(fetch, this.log.endOffset, this.#clock.monotonic())
+    this.advance()
+    const { isr, replicas } = inSyncReplicas.view
+    if (isr.length < replicas.length) this.#onIsrDue(this)
   }
 
   /** Transactional batches that wait for the coordinator. */
@@ -121,13 +140,13 @@ export class Leader {
 
   /** NONE when `currentLeaderEpoch` of a request fits; -1 always does (the client does not know any). */
   checkLeaderEpoch(currentLeaderEpoch: number): ErrorCode {
-    if (currentLeaderEpoch === -1 || currentLeaderEpoch === this.#state.leaderEpoch) return ErrorCode.NONE
-    return currentLeaderEpoch < this.#state.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
+    if (currentLeaderEpoch === -1 || currentLeaderEpoch === this.state.leaderEpoch) return ErrorCode.NONE
+    return currentLeaderEpoch < this.state.leaderEpoch ? ErrorCode.FENCED_LEADER_EPOCH : ErrorCode.UNKNOWN_LEADER_EPOCH
   }
 
   /** Appends what a client sent for this partition; `records` is patched in place. With requiredAcks -1 only when enough replicas are in sync. */
   append(records: Buffer, requiredAcks: number, nowMs: number): AppendResult {
-    if (requiredAcks === -1 && !hasEnoughReplicas(this.#state)) return this.#tooFewReplicas()
+    if (requiredAcks === -1 && !hasEnoughReplicas(this.state)) return this.#tooFewReplicas()
     const verdict = validateProduce(records, this.#limits, nowMs)
     if (!('batch' in verdict)) {
       return refused(verdict.errorCode, verdict.message, verdict.recordErrors)
@@ -146,14 +165,14 @@ export class Leader {
    * the coordinator. It needs enough replicas in sync; `batch` is patched in place.
    */
   appendOwn(batch: Buffer): AppendResult {
-    if (!hasEnoughReplicas(this.#state)) return this.#tooFewReplicas()
+    if (!hasEnoughReplicas(this.state)) return this.#tooFewReplicas()
     return this.#store(batch, readHeader(batch, 0))
   }
 
   /** Whether `appendOwn` would be refused, so that nothing is decided that cannot be kept: NONE, or why. */
   get ownRefusal(): ErrorCode {
     if (this.#closedWith !== ErrorCode.NONE) return this.#closedWith
-    if (!hasEnoughReplicas(this.#state)) return ErrorCode.NOT_ENOUGH_REPLICAS
+    if (!hasEnoughReplicas(this.state)) return ErrorCode.NOT_ENOUGH_REPLICAS
     return this.log.takesAppends ? ErrorCode.NONE : ErrorCode.KAFKA_STORAGE_ERROR
   }
 
@@ -177,12 +196,13 @@ export class Leader {
     const endOffset = baseOffset + (header.lastOffset - header.baseOffset) + 1
     header.lastOffset = endOffset - 1
     header.baseOffset = baseOffset
-    header.leaderEpoch = this.#state.leaderEpoch
+    header.leaderEpoch = this.state.leaderEpoch
     setBaseOffset(batch, 0, baseOffset)
     setLeaderEpoch(batch, 0, header.leaderEpoch)
     const stored = this.log.append(batch, header)
     if (this.log.endOffset === endOffset) {
       this.#uncommittedBytes += batch.length
+      if (this.endWatchers.size > 0) this.endWatchers.advance(batch.length)
       if (header.isControl) this.#admissions?.onMarker(header.producerId)
     }
     return {
@@ -197,7 +217,7 @@ export class Leader {
   }
 
   #tooFewReplicas(): AppendResult {
-    const { isr, minInsyncReplicas } = this.#state
+    const { isr, minInsyncReplicas } = this.state
     const partition = `${this.topicName}-${this.log.partition}`
     return refused(
       ErrorCode.NOT_ENOUGH_REPLICAS,
@@ -247,18 +267,20 @@ export class Leader {
    * the log itself knows an epoch only once it has a record of it.
    */
   endOffsetForEpoch(epoch: number): EpochEnd {
-    const { leaderEpoch } = this.#state
+    const { leaderEpoch } = this.state
     if (epoch === leaderEpoch) return { epoch, endOffset: this.log.endOffset }
     const latest = this.log.leaderEpochs.latest
     if (epoch < 0 || epoch > leaderEpoch || epoch <= latest) {
       return this.log.leaderEpochs.endOffsetFor(epoch, this.log.endOffset)
     }
-    return { epoch: latest === -1 ? epoch : latest, endOffset: this.#epochStartOffset }
+    return { epoch: latest === -1 ? epoch : latest, endOffset: this.inSyncReplicas.epochStartOffset }
   }
 
   /** The epoch of the record at `offset`, or of the one that will be there; -1 when it is not known. */
   epochAt(offset: number): number {
-    return offset >= this.#epochStartOffset ? this.#state.leaderEpoch : this.log.leaderEpochs.epochAt(offset)
+    return offset >= this.inSyncReplicas.epochStartOffset
+      ? this.state.leaderEpoch
+      : this.log.leaderEpochs.epochAt(offset)
   }
 
   /** Somebody has flushed more: moves the high watermark and wakes those who waited for it. */
@@ -266,7 +288,7 @@ export class Leader {
     const previous = this.#highWatermark
     const next = Math.max(
       this.log.logStartOffset,
-      nextHighWatermark(this.#state, previous, this.log.flushedOffset, NO_FOLLOWERS),
+      this.inSyncReplicas.nextHighWatermark(previous, this.log.flushedOffset),
     )
     this.#flushes.release(this.log.flushedOffset)
     if (next !== previous) {
@@ -310,53 +332,10 @@ export class Leader {
     this.#flushes.fail(errorCode)
     this.watchers.wakeAll()
     this.stableWatchers.wakeAll()
+    this.endWatchers.wakeAll()
   }
-}
-
-/** What the rules of a topic say about produced batches. */
-export function produceLimits(config: TopicConfig): ProduceLimits {
-  const { compressionType, compressionLevels } = config
-  return {
-    maxMessageBytes: config.maxMessageBytes,
-    segmentBytes: config.segmentBytes,
-    isCompacted: config.cleanupPolicy.has('compact'),
-    timestampType: config.messageTimestampType,
-    timestampBeforeMaxMs: config.messageTimestampBeforeMaxMs,
-    timestampAfterMaxMs: config.messageTimestampAfterMaxMs,
-    compressionType: compressionType === 'uncompressed' ? 'none' : compressionType,
-    ...(compressionType === 'gzip' || compressionType === 'lz4' || compressionType === 'zstd'
-      ? { compressionLevel: compressionLevels[compressionType] }
-      : {}),
-  }
-}
-
-/** Why a request that waited for the leader did not get what it waited for. */
-export class LeaderClosedError extends Error {
-  readonly errorCode: ErrorCode
-
-  constructor(errorCode: ErrorCode) {
-    super(errorMessage(errorCode))
-    this.name = 'LeaderClosedError'
-    this.errorCode = errorCode
-  }
-}
-
-function rejectOnError(errorCode: ErrorCode): void {
-  if (errorCode !== ErrorCode.NONE) throw new LeaderClosedError(errorCode)
 }
 
 function appendTime(header: BatchHeader): number {
   return header.timestampType === 'LogAppendTime' ? header.maxTimestamp : -1
-}
-
-function refused(errorCode: ErrorCode, message: string, recordErrors = NO_RECORD_ERRORS): AppendResult {
-  return {
-    errorCode,
-    errorMessage: message,
-    recordErrors,
-    baseOffset: -1,
-    endOffset: -1,
-    logAppendTimeMs: -1,
-    stored: null,
-  }
 }

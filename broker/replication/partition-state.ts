@@ -1,12 +1,13 @@
-// What a leader concludes from who has flushed how much: the high watermark, the last stable offset, and whether there are enough
-// in-sync replicas to acknowledge (KIP-966, docs/replication.md). Pure. Who is in sync is decided elsewhere and arrives with
-// the metadata; leader.ts keeps the numbers.
+// What a leader knows of its partition as numbers, and what follows from them: pure functions without a log, a clock or a network. Which
+// followers acknowledged what, and who else ought to be in sync, is in-sync-replicas.ts; leader.ts keeps the numbers.
+import { leastFlushed, type Acknowledgements, type Member } from '../machine/log-matching.ts'
 
 /** One partition as its leader sees it; the whole value is replaced when metadata changes. */
 export type PartitionState = {
   /** The leader itself. */
   readonly brokerId: number
   readonly leaderEpoch: number
+  /** Grows with every change of the partition, elections included: the version of this view. */
   readonly partitionEpoch: number
   readonly replicas: readonly number[]
   readonly isr: readonly number[]
@@ -19,31 +20,28 @@ export function effectiveMinInsyncReplicas(state: PartitionState): number {
   return Math.max(1, Math.min(state.minInsyncReplicas, state.replicas.length))
 }
 
-/** Whether the leader may take records that must be replicated (acks=all), and may move the high watermark. */
+/**
+ * Whether the leader may take records that must be replicated (acks=all), and may move the high watermark. B2: it is the ISR of the view
+ * that counts, without additions that are pending; the last one in sync cannot acknowledge alone (KIP-966).
+ */
 export function hasEnoughReplicas(state: PartitionState): boolean {
   return state.isr.length >= effectiveMinInsyncReplicas(state)
 }
 
 /**
- * The next high watermark (exclusive): the smallest flushed end offset of the in-sync replicas. It never moves back, and not while
- * fewer than the minimum are in sync. `acknowledged` has the flushed end offset of each follower by broker id; one that is in sync and
- * has not been heard of yet holds everything up.
+ * The next high watermark (exclusive): the smallest flushed end offset over the leader itself and `members`, who are the ISR of the view
+ * and the pending additions (B2). It never moves back, and not while fewer than the minimum are in sync. A member that has not been
+ * heard of holds everything up.
  */
 export function nextHighWatermark(
   state: PartitionState,
   current: number,
   flushedOffset: number,
-  acknowledged: ReadonlyMap<number, number>,
+  members: readonly Member<number>[],
+  acknowledged: Acknowledgements<number>,
 ): number {
   if (!hasEnoughReplicas(state)) return current
-  let lowest = flushedOffset
-  for (const brokerId of state.isr) {
-    if (brokerId === state.brokerId) continue
-    const endOffset = acknowledged.get(brokerId)
-    if (endOffset === undefined) return current
-    if (endOffset < lowest) lowest = endOffset
-  }
-  return lowest > current ? lowest : current
+  return Math.max(current, leastFlushed(state.brokerId, flushedOffset, members, acknowledged))
 }
 
 /**

@@ -11,7 +11,8 @@ import { producerEpoch, producerId } from '../records/batch.ts'
 import { buildEndTransactionMarker, readEndTransactionMarker, type EndTransactionMarker } from '../records/control.ts'
 import { readRecords } from '../records/record.ts'
 import type { RecordInit } from '../records/record-writer.ts'
-import { LeaderClosedError, type Leader } from './leader.ts'
+import { LeaderClosedError } from './append-result.ts'
+import type { Leader } from './leader.ts'
 
 /** The producer whose transaction a record is part of. */
 export type TransactionOf = { readonly producerId: number; readonly producerEpoch: number }

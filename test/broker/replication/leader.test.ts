@@ -4,7 +4,8 @@ import { parseBrokerConfig } from '../../../broker/config/broker-config.ts'
 import { topicConfig, type TopicConfig } from '../../../broker/config/topic-config.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import { baseOffset, buildBatch, leaderEpoch } from '../../../broker/records/batch.ts'
-import { Leader, produceLimits } from '../../../broker/replication/leader.ts'
+import { Leader } from '../../../broker/replication/leader.ts'
+import { produceLimits } from '../../../broker/replication/produce-limits.ts'
 import type { PartitionState } from '../../../broker/replication/partition-state.ts'
 import { ParkedFetch, ParkingLimit } from '../../../broker/replication/waiters.ts'
 import { manualClock } from '../../manual-clock.ts'
@@ -77,7 +78,7 @@ test('acks=all waits for the high watermark, not for the own flush', async () =>
   await appended.stored
   const outcome = leader.committed(appended.endOffset, 500)
   equal(leader.highWatermark, 0)
-  leader.update({ ...alone, replicas: [1, 2], isr: [1] }, leader.config)
+  leader.update({ ...alone, partitionEpoch: 10, replicas: [1, 2], isr: [1] }, leader.config)
   equal(await outcome, ErrorCode.NONE)
   equal(clock.timers, 0)
 })
@@ -206,9 +207,9 @@ test('a leader epoch of a request must be the current one', () => {
 test('the history of epochs ends at the log end for the current one, at the start of the next for others', async () => {
   const { leader } = lead({ leaderEpoch: 2 })
   await leader.append(batch(['a', 'b']), 1, NOW).stored
-  leader.update({ ...alone, leaderEpoch: 5 }, leader.config)
+  leader.update({ ...alone, leaderEpoch: 5, partitionEpoch: 10 }, leader.config)
   await leader.append(batch(['c']), 1, NOW).stored
-  leader.update({ ...alone, leaderEpoch: 8 }, leader.config)
+  leader.update({ ...alone, leaderEpoch: 8, partitionEpoch: 11 }, leader.config)
   const end = (epoch: number) => {
     const { epoch: found, endOffset } = leader.endOffsetForEpoch(epoch)
     return [found, endOffset]

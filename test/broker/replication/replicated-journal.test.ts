@@ -59,7 +59,7 @@ test('an append is committed when the high watermark has passed it, not when it 
   const committing = journal.append([{ key: 'a', value: '1' }]).then(() => (isCommitted = true))
   await new Promise(resolve => setImmediate(resolve))
   deepEqual([isCommitted, log.flushedOffset, leader.highWatermark], [false, 1, 0])
-  leader.update({ ...state, isr: [1] }, config)
+  leader.update({ ...state, partitionEpoch: 2, isr: [1] }, config)
   await committing
   equal(leader.highWatermark, 1)
 })
