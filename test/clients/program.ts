@@ -69,9 +69,17 @@ export type Commands = {
     /** Null where the client does not tell: with acks=0. */
     out: { offsets: (number | null)[] }
   }
-  /** Reads `count` records of a partition without a group; an offset that is out of range is an error. */
+  /**
+   * Reads `count` records of a partition without a group; an offset that is out of range is an error. `until`: fewer if the one at
+   * this offset comes before (franz-go only).
+   */
   consume: {
-    in: AtPartition & { from: number | 'earliest' | { timestamp: number }; count: number; isolation?: Isolation }
+    in: AtPartition & {
+      from: number | 'earliest' | { timestamp: number }
+      count: number
+      until?: number
+      isolation?: Isolation
+    }
     out: { records: ConsumedRecord[] }
   }
   /** Makes a transactional producer that the commands below name; `timeoutMs` is that of its transactions. */

@@ -271,7 +271,7 @@ func consume(ctx context.Context, c *lines.Command) (lines.Fields, error) {
 	}
 	defer client.Close()
 	records := []lines.Record{}
-	for len(records) < c.Count {
+	for isDone := false; !isDone && len(records) < c.Count; {
 		fetches := client.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			return nil, fmt.Errorf("after %d of %d records: %w", len(records), c.Count, err)
@@ -286,6 +286,7 @@ func consume(ctx context.Context, c *lines.Command) (lines.Fields, error) {
 				record.Headers = append(record.Headers, lines.Header{Name: h.Key, Value: h.Value})
 			}
 			records = append(records, record)
+			isDone = isDone || c.Until != nil && r.Offset >= *c.Until
 		})
 	}
 	return lines.Fields{"records": records}, nil

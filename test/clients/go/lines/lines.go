@@ -20,6 +20,7 @@ type Command struct {
 	Configs           map[string]string `json:"configs"`
 	ValidateOnly      bool              `json:"validateOnly"`
 	Count             int               `json:"count"`
+	Until             *int64            `json:"until"`
 	Key               string            `json:"key"`
 	Value             *string           `json:"value"`
 	Before            int64             `json:"before"`
