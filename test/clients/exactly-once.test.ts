@@ -1,6 +1,6 @@
 // Programs of Kafka's users that count on exactly-once, killed again and again, and the broker with them: copiers in Java and with librdkafka, and a word count with
 // Kafka Streams over a real text. What comes out must be what went in, once and in order, and nobody may see an aborted record.
-// FLOTILLA_CLIENTS_BROKER=kafka runs them against Apache Kafka. FLOTILLA_DEATHS: how often each program is killed (default 4).
+// FLOTILLA_CLIENTS_BROKER=kafka runs them against Apache Kafka, which is not killed. FLOTILLA_DEATHS: how often each program is killed (default 4).
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, test } from 'vitest'
-import { startBroker, type TestBroker } from './broker.ts'
+import { brokerKind, startBroker, type TestBroker } from './broker.ts'
 import { newTopic, topicName } from './checks/check.ts'
 import { helperKind } from './client-kinds.ts'
 import { MortalProgram, readCommitted, type Read } from './exactly-once/programs.ts'
@@ -18,6 +18,9 @@ import type { Client } from './program.ts'
 const timeout = 900_000
 const PARTITIONS = 3
 const DEATHS = Number(process.env.FLOTILLA_DEATHS ?? 4)
+// A transaction that times out while Apache Kafka's only node (4.4.0) is down is aborted before that node has loaded its groups: it becomes
+// COMPLETE_ABORT without a marker in __consumer_offsets. Its offsets stay pending for ever, and every second run of the copiers stands still.
+const BROKER_DEATHS = brokerKind === 'kafka' ? 0 : DEATHS
 
 let broker: TestBroker
 let helper: Client
@@ -67,7 +70,7 @@ async function untilDone(
   brokerDeaths: number,
   isDone: () => Promise<boolean>,
 ): Promise<void> {
-  const lives = programs.map(program => program.live(DEATHS, () => 2500 + Math.random() * 8000))
+  const lives = programs.map(program => program.live(DEATHS, () => 2000 + Math.random() * 5000))
   const deadline = performance.now() + 600_000
   let deathsLeft = brokerDeaths
   try {
@@ -112,7 +115,7 @@ for (const [name, argv] of Object.entries(copiers)) {
         return new MortalProgram(`copier ${index}`, [...argv(), ...args])
       })
       const total = sent.flat().length
-      await untilDone(programs, DEATHS, async () => (await readAll(output)).flat().length >= total)
+      await untilDone(programs, BROKER_DEATHS, async () => (await readAll(output)).flat().length >= total)
       const copied = (await readAll(output)).map(records => records.map(({ value }) => value))
       deepEqual(copied, sent)
     },
@@ -155,7 +158,11 @@ test('a word count with Kafka Streams that is killed again and again counts ever
       ])
     }
     const total = [...truth.values()].reduce((sum, count) => sum + count, 0)
-    await untilDone([program(1)], 1, async () => (await readAll(output)).flat().length >= total)
+    await untilDone(
+      [program(1)],
+      Math.min(1, BROKER_DEATHS),
+      async () => (await readAll(output)).flat().length >= total,
+    )
   } finally {
     await rm(stateDir, { recursive: true, force: true })
   }

@@ -24,11 +24,14 @@ def main(bootstrap, source, target, group, transactional_id):
     producer.init_transactions()
     consumer.subscribe([source])
     while True:
+        # Before the records: librdkafka may join the next generation at any time, and with that one's metadata the group would take the
+        # positions of partitions that by then another member has.
+        generation = consumer.consumer_group_metadata()
         records = [record for record in consumer.consume(200, 0.2) if record.error() is None]
         if not records:
             continue
         try:
-            copy(records, consumer, producer, target)
+            copy(records, generation, producer, target)
         except KafkaException as failed:
             if not failed.args[0].txn_requires_abort():
                 raise
@@ -37,13 +40,13 @@ def main(bootstrap, source, target, group, transactional_id):
             rewind(consumer)
 
 
-def copy(records, consumer, producer, target):
+def copy(records, generation, producer, target):
     producer.begin_transaction()
     positions = {}
     for record in records:
         producer.produce(target, key=record.key(), value=record.value(), partition=record.partition())
         positions[record.partition()] = TopicPartition(record.topic(), record.partition(), record.offset() + 1)
-    producer.send_offsets_to_transaction(list(positions.values()), consumer.consumer_group_metadata())
+    producer.send_offsets_to_transaction(list(positions.values()), generation)
     producer.commit_transaction()
     print(f"copied {len(records)}", flush=True)
 
