@@ -2,7 +2,7 @@
 # Installs the clients of test/clients, and Apache Kafka itself, outside the checkout, and prints where each part is as
 # `name=path` lines (all other output goes to stderr). Every folder is named by what it was made from (a pom, requirements.txt,
 # go.mod, package-lock.json, the sources of a program), so a second run only looks.
-# Usage: install.sh [kafka|kcat|python|java|streams|go|node]...   (default: all). FLOTILLA_CACHE: a folder other than ~/.cache/flotilla.
+# Usage: install.sh [kafka|kcat|python|readers|java|streams|go|node]...   (default: all). FLOTILLA_CACHE: a folder other than ~/.cache/flotilla.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -93,6 +93,18 @@ install_python() {
   echo "python=$python/bin/python"
 }
 
+readers_venv() {
+  python3 -m venv "$1"
+  "$1/bin/pip" install -q --no-input --only-binary :all: -r "$here/python/readers.txt"
+}
+install_readers() {
+  need python3 'python3 python3-venv' 'python3 -c "import ensurepip, venv"'
+  local readers
+  readers=$cache/readers-$(digest "$here/python/readers.txt")
+  make "$readers" 'fetch programs that watch consumer groups from PyPI' readers_venv
+  echo "readers=$readers/bin"
+}
+
 java_classes() { javac -nowarn -d "$1" -cp "$kafka/*" "$here"/java/*.java; }
 install_java() {
   install_kafka
@@ -116,7 +128,7 @@ install_streams() {
   echo "exactlyOnce=$programs"
 }
 
-go_binaries() { cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$1/" ./franz ./sarama; }
+go_binaries() { cd "$here/go" && GOFLAGS=-mod=readonly go build -o "$1/" ./franz ./sarama ./offsets; }
 install_go() {
   command -v go > /dev/null || fail 'go is missing: install Go 1.21 or newer (it fetches the version that go.mod asks for)'
   local go
@@ -124,6 +136,7 @@ install_go() {
   make "$go" 'fetch franz-go and sarama from the Go module proxy and build the Go programs' go_binaries
   echo "franz=$go/franz"
   echo "sarama=$go/sarama"
+  echo "offsets=$go/offsets"
 }
 
 node_modules() {
@@ -140,8 +153,8 @@ install_node() {
 
 for part in "${@:-all}"; do
   case $part in
-    kafka | kcat | python | java | streams | go | node) "install_$part" ;;
-    all) for each in kcat python java streams go node; do "install_$each"; done ;;
-    *) fail "unknown part '$part': kafka, kcat, python, java, streams, go, node" ;;
+    kafka | kcat | python | readers | java | streams | go | node) "install_$part" ;;
+    all) for each in kcat python readers java streams go node; do "install_$each"; done ;;
+    *) fail "unknown part '$part': kafka, kcat, python, readers, java, streams, go, node" ;;
   esac
 done

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-export type Part = 'kafka' | 'kcat' | 'python' | 'java' | 'streams' | 'go' | 'node'
+export type Part = 'kafka' | 'kcat' | 'python' | 'readers' | 'java' | 'streams' | 'go' | 'node'
 
 /** Runs install.sh for `parts` (none: all of them) and returns its `name=path` lines. Rejects with what the script says is missing. */
 export async function installed(...parts: Part[]): Promise<ReadonlyMap<string, string>> {

@@ -10,6 +10,7 @@ const CLASSES = {
   'kafka-configs': 'kafka.admin.ConfigCommand',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
   'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
