@@ -20,8 +20,12 @@ export type System = {
 }
 
 /** Starts a system with its defaults, but for what a benchmark must not meet: retention, and topics that appear by mistake. */
-export async function startSystem(name: SystemName, folder: string): Promise<System> {
-  const properties = { 'auto.create.topics.enable': 'false', 'log.retention.ms': '-1' }
+export async function startSystem(
+  name: SystemName,
+  folder: string,
+  more: Readonly<Record<string, string>> = {},
+): Promise<System> {
+  const properties = { 'auto.create.topics.enable': 'false', 'log.retention.ms': '-1', ...more }
   const dataDir = join(folder, name)
   if (name === 'kafka') {
     const counters = () => Promise.resolve('Apache Kafka tells nothing here')
