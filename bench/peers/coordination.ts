@@ -23,7 +23,7 @@ const MEASURED_MS = 1000
 const IN_FLIGHT = 10
 const MEMBERS = 100
 const REBALANCES = 5
-const LATENCY_TRANSACTIONS = 100
+const LATENCY_TRANSACTIONS = 300
 const LATENCY_PAUSE_MS = 5
 /** Who is told that the last transaction still ends asks again after this. */
 const RETRY_MS = 2
