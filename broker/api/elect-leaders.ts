@@ -1,5 +1,6 @@
 // ElectLeaders (43), v0-2. Makes preferred replicas leaders (KIP-183), or finds a leader for what has none (KIP-460).
 // - ELECTION_NOT_NEEDED where the leader is right already; for all partitions (null) those are left out, as in Kafka.
+// - More than 10,000 partitions by name are POLICY_VIOLATION, all of them, as in the other requests that change partitions; Kafka has no bound.
 // - Gap: an unclean election of a replica that is not in sync: ELIGIBLE_LEADERS_NOT_AVAILABLE.
 import { ElectionType } from '../metadata/elections.ts'
 import { refuse, type Outcome } from '../metadata/refusal.ts'

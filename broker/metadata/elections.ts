@@ -4,7 +4,7 @@ import { ErrorCode, errorMessage } from '../protocol/errors.ts'
 import { isLive, NO_LEADER, type MetadataImage, type PartitionImage } from './image.ts'
 import { elected } from './partition-change.ts'
 import type { MetadataRecord, PartitionChange } from './records.ts'
-import { DONE, refuse, type Outcome } from './refusal.ts'
+import { DONE, refuse, tooManyAlterations, type Outcome } from './refusal.ts'
 
 /** ElectionType on the wire. */
 export const ElectionType = { PREFERRED: 0, UNCLEAN: 1 } as const
@@ -23,6 +23,13 @@ export function electLeaders(
   wanted: readonly TopicPartitions[] | null,
   emit: (record: MetadataRecord) => void,
 ): ElectedTopic[] {
+  const excess = tooManyAlterations((wanted ?? []).reduce((sum, { partitions }) => sum + partitions.length, 0))
+  if (wanted !== null && excess !== null) {
+    return wanted.map(({ topic, partitions }) => ({
+      topic,
+      partitionResult: partitions.map(partitionId => ({ ...excess, partitionId })),
+    }))
+  }
   const topics =
     wanted ?? [...image.topics.values()].map(topic => ({ topic: topic.name, partitions: [...topic.partitions.keys()] }))
   // Taken here once: a partition that is named twice has its leader the second time.

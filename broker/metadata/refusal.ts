@@ -21,10 +21,10 @@ export function duplicatesOf<T>(items: Iterable<T>): Set<T> {
   return duplicates
 }
 
-/** As many records as Kafka lets one request make. */
+/** As many records as Kafka lets one request make; here also as many items as one may ask about. */
 const MAX_ALTERATIONS = 10_000
 
-/** Why a request that makes so many records is refused as a whole, or null. */
+/** Why a request of so many records or items is refused as a whole, or null. */
 export function tooManyAlterations(count: number): Outcome | null {
   if (count <= MAX_ALTERATIONS) return null
   return refuse(

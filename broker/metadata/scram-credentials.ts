@@ -123,6 +123,10 @@ export function describeScramCredentials(
   users: readonly string[] | null,
 ): DescribedCredentials[] {
   const isEverybody = users === null || users.length === 0
+  const excess = tooManyAlterations(users?.length ?? 0)
+  if (users !== null && excess !== null) {
+    return [...new Set(users)].map(user => ({ ...excess, user, credentialInfos: [] }))
+  }
   const duplicates = isEverybody ? new Set<string>() : duplicatesOf(users)
   const names = [...new Set(isEverybody ? image.scramCredentials.keys() : users)].sort()
   return names.map(user => {

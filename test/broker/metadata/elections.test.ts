@@ -1,4 +1,4 @@
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
 import { ElectionType, electLeaders, type TopicPartitions } from '../../../broker/metadata/elections.ts'
 import { NO_LEADER } from '../../../broker/metadata/image.ts'
@@ -88,4 +88,12 @@ test('topics and partitions that do not exist are told by name', () => {
     [7, UNKNOWN_TOPIC_OR_PARTITION, 'No such partition as t-7'],
     [-1, UNKNOWN_TOPIC_OR_PARTITION, 'No such partition as t--1'],
   ])
+})
+
+test('more partitions than one request may change are refused, all of them, and nothing is looked at', () => {
+  const many = [{ topic: 't', partitions: new Array<number>(10_001).fill(0) }]
+  const { results, partition } = elect(clusterWith({ leader: 2 }), PREFERRED, many)
+  equal(results.length, 10_001)
+  ok(results.every(([, errorCode]) => errorCode === ErrorCode.POLICY_VIOLATION))
+  equal(partition.leader, 2)
 })

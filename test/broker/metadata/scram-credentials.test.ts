@@ -1,5 +1,5 @@
 // AlterUserScramCredentials and DescribeUserScramCredentials as decisions: who may be altered, what is kept, what is shown.
-import { deepEqual, equal } from 'node:assert/strict'
+import { deepEqual, equal, ok } from 'node:assert/strict'
 import { pbkdf2Sync } from 'node:crypto'
 import { test } from 'vitest'
 import { emptyImage, type MetadataImage } from '../../../broker/metadata/image.ts'
@@ -140,4 +140,11 @@ test('users are described in the order of their names; one named twice, or witho
     everybody,
   )
   deepEqual(describeScramCredentials(image, []), describeScramCredentials(image, null))
+})
+
+test('more users than one request may name are refused, each once', () => {
+  const users = Array.from({ length: 10_001 }, (_, at) => `user-${at >> 1}`)
+  const described = describeScramCredentials(emptyImage, users)
+  equal(described.length, 5_001)
+  ok(described.every(({ errorCode }) => errorCode === ErrorCode.POLICY_VIOLATION))
 })
