@@ -186,6 +186,7 @@ async function openStorage(parts: BrokerParts, onStop: (step: () => Promise<void
     diskReserveBytes: config.diskReserveBytes,
     retentionCheckIntervalMs: config.logRetentionCheckIntervalMs,
     producerIdExpirationMs: config.producerIdExpirationMs,
+    producerIdExpirationCheckIntervalMs: config.producerIdExpirationCheckIntervalMs,
   }
   const logs = await LogDirectory.open({ directory, store, files, clock, log, limits, cleaner: config.logCleaner })
   isClean = false

@@ -51,6 +51,7 @@ export type BrokerConfig = TopicDefaults &
     readonly logRetentionCheckIntervalMs: number
     readonly logCleaner: CleanerConfig
     readonly producerIdExpirationMs: number
+    readonly producerIdExpirationCheckIntervalMs: number
 
     readonly groupInitialRebalanceDelayMs: number
     readonly groupMinSessionTimeoutMs: number
@@ -238,6 +239,7 @@ function readBrokerConfig(
     logRetentionCheckIntervalMs: number('log.retention.check.interval.ms'),
     logCleaner: readCleanerConfig(number, flag),
     producerIdExpirationMs: number('producer.id.expiration.ms'),
+    producerIdExpirationCheckIntervalMs: number('producer.id.expiration.check.interval.ms'),
     ...coordinatorValues(number, flag),
     httpHost: text('flotilla.http.host')!,
     httpPort: number('flotilla.http.port'),

@@ -22,6 +22,7 @@ export type LogLimits = PlaceLimits & {
   readonly diskReserveBytes: number
   readonly retentionCheckIntervalMs: number
   readonly producerIdExpirationMs: number
+  readonly producerIdExpirationCheckIntervalMs: number
   /** One staging file; a new one begins when it is full. */
   readonly stagingFileBytes: number
   /** All staging files together; above it the oldest is emptied first. */
@@ -50,6 +51,7 @@ export const defaultLogLimits: LogLimits = {
   diskReserveBytes: 256 * MIB,
   retentionCheckIntervalMs: 300_000,
   producerIdExpirationMs: 86_400_000,
+  producerIdExpirationCheckIntervalMs: 600_000,
   stagingFileBytes: 64 * MIB,
   stagingBytes: 1024 * MIB,
   moveBytes: MIB,

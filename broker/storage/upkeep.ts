@@ -26,12 +26,14 @@ export class Upkeep {
   #timer: Timer | null = null
   #running: Promise<void> = Promise.resolve()
   #nextRetentionMs: number
+  #nextExpiryMs: number
   #isClosed = false
 
   constructor(parts: LogParts, hooks: UpkeepHooks) {
     this.#parts = parts
     this.#hooks = hooks
     this.#nextRetentionMs = parts.clock.monotonic() + parts.limits.retentionCheckIntervalMs
+    this.#nextExpiryMs = parts.clock.monotonic() + parts.limits.producerIdExpirationCheckIntervalMs
     this.#schedule()
   }
 
@@ -56,12 +58,20 @@ export class Upkeep {
       await this.#hooks.housekeep()
       await this.#flushRelaxed()
       await settle(this.#hooks.logs(), this.#parts, limits.settleMs)
+      this.#expireProducers()
       if (clock.monotonic() < this.#nextRetentionMs) return
       this.#nextRetentionMs = clock.monotonic() + limits.retentionCheckIntervalMs
       await this.runRetention()
     } catch (cause) {
       writer.fail(cause instanceof StorageError ? cause : new StorageError('the upkeep of the logs failed', { cause }))
     }
+  }
+
+  #expireProducers(): void {
+    const { clock, limits } = this.#parts
+    if (clock.monotonic() < this.#nextExpiryMs) return
+    this.#nextExpiryMs = clock.monotonic() + limits.producerIdExpirationCheckIntervalMs
+    for (const core of this.#hooks.logs()) core.producers.expire(clock.now(), limits.producerIdExpirationMs)
   }
 
   async #flushRelaxed(): Promise<void> {
@@ -81,9 +91,8 @@ export class Upkeep {
   }
 
   async #retain(core: LogCore): Promise<void> {
-    const { clock, limits, log } = this.#parts
+    const { log } = this.#parts
     if (core.isRemoved || core.error !== null) return
-    core.producers.expire(clock.now(), limits.producerIdExpirationMs)
     const bytes = await core.exclusive(() => (core.isRemoved ? Promise.resolve(0) : applyRetention(core, this.#parts)))
     if (bytes > 0) log.info({ partition: core.name, bytes, logStartOffset: core.logStartOffset }, 'records deleted')
   }

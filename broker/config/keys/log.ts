@@ -228,10 +228,10 @@ export const logKeys: readonly ConfigKey[] = [
     'A producer that is silent for this long is forgotten: its duplicates are no longer recognised.',
     { updateMode: 'read-only' },
   ),
-  known(
+  honoured(
     'producer.id.expiration.check.interval.ms',
     int(600_000, atLeast(1)),
-    'How often forgotten producers are looked for.',
-    { isInternal: true },
+    'How often producers are looked for that have been silent for too long; twice a second at most.',
+    { isInternal: true, updateMode: 'read-only' },
   ),
 ]

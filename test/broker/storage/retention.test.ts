@@ -156,3 +156,26 @@ test('leader epochs below the log start are forgotten', async () => {
     { epoch: 3, startOffset: 22 },
   ])
 })
+
+test('silent producers are forgotten at an interval of their own', async () => {
+  const clock = manualClock()
+  const limits = {
+    retentionCheckIntervalMs: 1e9,
+    producerIdExpirationMs: 1000,
+    producerIdExpirationCheckIntervalMs: 5000,
+  }
+  const logs = await openDirectory({ store: openMemoryStore(), files: new CrashingFiles(), clock, limits })
+  const log = logs.create(TOPIC, 0, 'orders', CONFIG)
+  const producer = { producerId: 7, producerEpoch: 0, baseSequence: 0 }
+  await append(log, batchOf(10, 1, { ...producer, records: [{ timestamp: clock.now(), value: Buffer.alloc(10) }] }))
+  const sizes: number[] = []
+  for (const byMs of [4000, 1500]) {
+    for (let passedMs = 0; passedMs < byMs; passedMs += 500) {
+      clock.advance(500)
+      await settled()
+    }
+    sizes.push(log.producers.size)
+  }
+  deepEqual(sizes, [1, 0])
+  await logs.close()
+})
