@@ -34,8 +34,10 @@ export type FetchReadOptions = {
   readonly image: MetadataImage
   readonly usesTopicIds: boolean
   readonly isReadCommitted: boolean
-  /** The replica that asks, -1 or below for a consumer. */
-  readonly replicaId: number
+  /** The broker that asks, in the life it is in; null for a consumer. */
+  readonly follower: { readonly brokerId: number; readonly brokerEpoch: number } | null
+  /** The fetch has just come: it acknowledges. A request that looks again after it has waited does not. */
+  readonly isFirstLook: boolean
 }
 
 const NO_RECORDS: readonly Buffer[] = []
@@ -106,11 +108,15 @@ export class FetchRead {
 
   #start(target: FetchTarget, at: number): void {
     const leader = this.#leader(target)
-    const errorCode = typeof leader === 'number' ? leader : leader.checkLeaderEpoch(target.currentLeaderEpoch)
+    const errorCode = typeof leader === 'number' ? leader : this.#refusal(target, leader)
     if (typeof leader === 'number' || errorCode !== ErrorCode.NONE) {
       this.partitions.push(failed(target.partition, errorCode))
       this.leaders.push(null)
       this.isUrgent = true
+      return
+    }
+    if (this.#options.follower !== null) {
+      this.#startFollower(target, at, leader, this.#options.follower.brokerId, this.#options.follower.brokerEpoch)
       return
     }
     const fetched = this.#found(target, leader)
@@ -127,9 +133,46 @@ export class FetchRead {
     }
   }
 
+  #refusal(target: FetchTarget, leader: Leader): ErrorCode {
+    const { follower } = this.#options
+    if (follower === null) return leader.checkLeaderEpoch(target.currentLeaderEpoch)
+    const refusal = leader.inSyncReplicas.checkFollower(follower.brokerId, follower.brokerEpoch)
+    if (refusal !== ErrorCode.NONE) return refusal
+    // A follower follows in an epoch: one that names none is behind any.
+    if (target.currentLeaderEpoch < 0) return ErrorCode.FENCED_LEADER_EPOCH
+    return leader.checkLeaderEpoch(target.currentLeaderEpoch)
+  }
+
+  /** A9: only the fetch of a log that is the beginning of this one acknowledges; else the follower hears where both part. */
+  #startFollower(target: FetchTarget, at: number, leader: Leader, brokerId: number, brokerEpoch: number): void {
+    const { fetchOffset, lastFetchedEpoch, followerLogStartOffset: logStartOffset } = target
+    const match = leader.matchFollower({ offset: fetchOffset, epoch: lastFetchedEpoch })
+    if (match.kind === 'fits' && this.#options.isFirstLook) {
+      leader.onFollowerFetch({ brokerId, brokerEpoch, fetchOffset, logStartOffset })
+    }
+    // Not earlier: it tells the high watermark that this very fetch has moved.
+    const fetched = this.#found(target, leader)
+    this.partitions.push(fetched)
+    this.leaders.push(leader)
+    if (match.kind === 'fits') {
+      this.#read(target, at, leader)
+    } else if (match.kind === 'diverges' && match.endOffset >= 0) {
+      fetched.divergingEpoch = { epoch: match.epoch, endOffset: match.endOffset }
+      this.isUrgent = true
+    } else {
+      this.#fail(at, ErrorCode.OFFSET_OUT_OF_RANGE)
+      this.partitions[at]!.logStartOffset = leader.log.logStartOffset
+    }
+  }
+
+  #endOffset(leader: Leader, fetched: FetchedPartition): number {
+    if (this.#options.follower !== null) return leader.log.endOffset
+    return this.#options.isReadCommitted ? fetched.lastStableOffset : fetched.highWatermark
+  }
+
   #read(target: FetchTarget, at: number, leader: Leader): void {
     const fetched = this.partitions[at]!
-    const endOffset = this.#options.isReadCommitted ? fetched.lastStableOffset : fetched.highWatermark
+    const endOffset = this.#endOffset(leader, fetched)
     const maxBytes = Math.max(0, Math.min(target.maxBytes, this.#roomBytes))
     const minOneBatch = this.sizeBytes === 0 && this.#inFlight.length === 0
     const read = leader.read(target.fetchOffset, endOffset, maxBytes, minOneBatch)
@@ -200,12 +243,10 @@ export class FetchRead {
   }
 
   #leader(target: FetchTarget): Leader | ErrorCode {
-    const { replicas, image, usesTopicIds, replicaId } = this.#options
+    const { replicas, image, usesTopicIds } = this.#options
     const topic = usesTopicIds ? topicById(image, target.topicId) : image.topics.get(target.topic)
     if (topic === undefined) return usesTopicIds ? ErrorCode.UNKNOWN_TOPIC_ID : ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
     if (topic.partitions[target.partition] === undefined) return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
-    // Followers do not exist yet, so whoever claims to be one is not in any assignment.
-    if (replicaId >= 0) return ErrorCode.NOT_LEADER_OR_FOLLOWER
     const leader = replicas.reader(topic.topicId, target.partition)
     if (typeof leader === 'number' || !leader.log.isOffline || target.fetchOffset < leader.highWatermark) return leader
     // Who has read all there is would wait here for ever: it is to look for another leader.

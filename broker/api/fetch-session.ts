@@ -23,6 +23,8 @@ export type FetchPartitionRequest = {
   readonly fetchOffset: number
   readonly lastFetchedEpoch: number
   readonly partitionMaxBytes: number
+  /** Of a follower's log. */
+  readonly logStartOffset?: number
 }
 
 /** A partition that somebody fetches: what was asked, and in a session what was answered last. */
@@ -35,6 +37,7 @@ export class FetchTarget {
   fetchOffset: number
   lastFetchedEpoch: number
   maxBytes: number
+  followerLogStartOffset: number
   /** As last told to the client; -1 when it was told nothing, or an error. */
   highWatermark = -1
   logStartOffset = -1
@@ -47,6 +50,7 @@ export class FetchTarget {
     this.fetchOffset = request.fetchOffset
     this.lastFetchedEpoch = request.lastFetchedEpoch
     this.maxBytes = request.partitionMaxBytes
+    this.followerLogStartOffset = request.logStartOffset ?? -1
   }
 
   update(request: FetchPartitionRequest): void {
@@ -54,6 +58,7 @@ export class FetchTarget {
     this.fetchOffset = request.fetchOffset
     this.lastFetchedEpoch = request.lastFetchedEpoch
     this.maxBytes = request.partitionMaxBytes
+    this.followerLogStartOffset = request.logStartOffset ?? -1
   }
 }
 

@@ -9,15 +9,17 @@
 // - Topics by name (v4-12) or id (v13: UNKNOWN_TOPIC_ID). Leader epochs: FENCED_LEADER_EPOCH, UNKNOWN_LEADER_EPOCH; with lastFetchedEpoch
 //   (v12) the answer says where the logs part. v16 names the right leader (KIP-951). KAFKA_STORAGE_ERROR is NOT_LEADER_OR_FOLLOWER up to v5.
 // - Over consumer_byte_rate (consumers only) the answer has no records, and says how long the client is throttled; a session stays as it was (quotas.ts).
-// - Gap: followers. A request with a replica id gets NOT_LEADER_OR_FOLLOWER, as from a broker that is not in the assignment; there is no
-//   preferred read replica (KIP-392).
+// - A follower's fetch (replica id) reads up to the log end and acknowledges everything below its offset (docs/replication.md). It must name
+//   the present leader epoch, a replica of the partition, and no earlier life of it (KIP-903): else NOT_LEADER_OR_FOLLOWER. Where its
+//   log starts too early it gets OFFSET_OUT_OF_RANGE with the log start offset. A new high watermark alone is told within 10 ms.
+// - Gap: there is no preferred read replica (KIP-392), and a broker that follows serves no consumers.
 import { ErrorCode } from '../protocol/errors.ts'
 import { Fetch, type FetchRequest } from '../protocol/messages/fetch.ts'
 import type { ResponseInit } from '../protocol/schema.ts'
 import type { Leader } from '../replication/leader.ts'
-import { ParkedFetch } from '../replication/waiters.ts'
+import { ParkedFetch, type TailWatchers } from '../replication/waiters.ts'
 import type { Context } from './context.ts'
-import { FetchRead, sizeOf, type FetchedPartition } from './fetch-read.ts'
+import { FetchRead, sizeOf, type FetchedPartition, type FetchReadOptions } from './fetch-read.ts'
 import { INVALID_SESSION_ID, type FetchPlan, type FetchTarget } from './fetch-session.ts'
 import { handler, type Call } from './handler.ts'
 import { LeaderHints } from './leader-hints.ts'
@@ -27,6 +29,8 @@ const FIRST_VERSION_WITH_TOPIC_IDS = 13
 const FIRST_VERSION_WITH_HINTS = 16
 
 const READ_COMMITTED = 1
+/** A follower learns a high watermark that moved without records that would carry it after at most this long. */
+const NEWS_WITHIN_MS = 10
 /** Producer id, first offset, and the tag buffer of newer versions. */
 const ABORTED_TRANSACTION_BYTES = 17
 
@@ -43,11 +47,12 @@ class FetchRun {
   readonly #context: Context
   readonly #call: Call
   readonly #plan: Exclude<FetchPlan, { kind: 'error' }>
-  readonly #replicaId: number
+  readonly #follower: FetchReadOptions['follower']
   readonly #isReadCommitted: boolean
   readonly #minBytes: number
   readonly #maxBytes: number
-  readonly #deadlineMs: number
+  #deadlineMs: number
+  #isFirstLook = true
   /** What the connection has granted for this look. */
   #grantedBytes = 0
 
@@ -55,10 +60,11 @@ class FetchRun {
     this.#context = context
     this.#call = call
     this.#plan = plan
-    this.#replicaId = Math.max(request.replicaId, request.replicaState.replicaId)
+    const { replicaId, replicaEpoch } = request.replicaState
+    const brokerId = Math.max(request.replicaId, replicaId)
+    this.#follower = brokerId < 0 ? null : { brokerId, brokerEpoch: replicaEpoch }
     this.#isReadCommitted = request.isolationLevel === READ_COMMITTED
-    const isFollower = this.#replicaId >= 0
-    const quotaBytes = isFollower ? Number.MAX_SAFE_INTEGER : context.quotas.maxFetchBytes(call)
+    const quotaBytes = this.#follower !== null ? Number.MAX_SAFE_INTEGER : context.quotas.maxFetchBytes(call)
     const maxBytes = Math.min(request.maxBytes, context.config.fetchMaxBytes, quotaBytes)
     this.#maxBytes = Math.max(0, maxBytes)
     this.#minBytes = Math.min(request.minBytes, this.#maxBytes)
@@ -79,8 +85,10 @@ class FetchRun {
       image: this.#context.image(),
       usesTopicIds: this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS,
       isReadCommitted: this.#isReadCommitted,
-      replicaId: this.#replicaId,
+      follower: this.#follower,
+      isFirstLook: this.#isFirstLook,
     })
+    this.#isFirstLook = false
     return read.run()
   }
 
@@ -108,25 +116,40 @@ class FetchRun {
   /** Resolves when another look is worth it; false when there is no room to wait and what was found must do. */
   async #park(read: FetchRead): Promise<boolean> {
     const { replicas, clock } = this.#context
-    const parked = new ParkedFetch(this.#minBytes - read.sizeBytes, replicas.parkingLimit)
+    const parked = new ParkedFetch(this.#minBytes - read.sizeBytes, replicas.parkingLimit, NEWS_WITHIN_MS)
     for (let at = 0; at < read.leaders.length; at++) {
       const leader = read.leaders[at]!
       const fetched = read.partitions[at]!
       // A read that waited for the disk may have missed an append, and nobody would wake us for it.
-      if (this.#hasMoved(leader, fetched)) {
+      if (this.#hasMoved(leader, fetched, read, at)) {
         parked.wake()
         return true
       }
-      const roomBytes = this.#plan.targets[at]!.maxBytes - sizeOf(fetched)
-      const watchers = this.#isReadCommitted ? leader.stableWatchers : leader.watchers
+      const target = this.#plan.targets[at]!
+      const roomBytes = target.maxBytes - sizeOf(fetched)
+      if (this.#follower !== null) {
+        if (leader.highWatermark !== target.highWatermark) parked.hurry()
+        else if (!parked.watchNews(leader.watchers)) return false
+      }
+      const watchers = this.#watchersOf(leader)
       if (roomBytes > 0 && !parked.watch(watchers, roomBytes)) return false
     }
     this.#call.reserveResponse(0)
     await parked.park(clock, this.#deadlineMs - clock.monotonic(), this.#call.signal)
+    if (parked.isHurried) this.#deadlineMs = Math.min(this.#deadlineMs, clock.monotonic())
     return true
   }
 
-  #hasMoved(leader: Leader, { highWatermark, lastStableOffset }: FetchedPartition): boolean {
+  #watchersOf(leader: Leader): TailWatchers {
+    if (this.#follower !== null) return leader.endWatchers
+    return this.#isReadCommitted ? leader.stableWatchers : leader.watchers
+  }
+
+  #hasMoved(leader: Leader, fetched: FetchedPartition, read: FetchRead, at: number): boolean {
+    const { highWatermark, lastStableOffset } = fetched
+    if (this.#follower !== null) {
+      return read.sizeBytes === 0 && leader.log.endOffset > this.#plan.targets[at]!.fetchOffset
+    }
     return this.#isReadCommitted ? leader.lastStableOffset !== lastStableOffset : leader.highWatermark !== highWatermark
   }
 
@@ -136,7 +159,7 @@ class FetchRun {
     if (plan.kind === 'incremental' && !this.#context.fetchSessions.isCurrent(plan)) {
       return { errorCode: ErrorCode.INVALID_FETCH_SESSION_EPOCH, sessionId: plan.session.id, responses: [] }
     }
-    if (this.#replicaId < 0 && !this.#context.quotas.mayFetch(this.#call, read.sizeBytes)) {
+    if (this.#follower === null && !this.#context.quotas.mayFetch(this.#call, read.sizeBytes)) {
       this.#call.reserveResponse(0)
       const sessionId = plan.kind === 'incremental' ? plan.session.id : INVALID_SESSION_ID
       return { errorCode: ErrorCode.NONE, sessionId, responses: [] }
@@ -166,7 +189,9 @@ class FetchRun {
     if (plan.kind === 'incremental') return plan.session.id
     if (plan.kind === 'sessionless') return INVALID_SESSION_ID
     const usesTopicIds = this.#call.apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
-    return this.#context.fetchSessions.open(plan.targets, usesTopicIds, this.#replicaId >= 0)?.id ?? INVALID_SESSION_ID
+    return (
+      this.#context.fetchSessions.open(plan.targets, usesTopicIds, this.#follower !== null)?.id ?? INVALID_SESSION_ID
+    )
   }
 
   /** What the version of the request makes of an error. */

@@ -1,6 +1,7 @@
 // Produce (0), v3-13. Appends record batches, one for each partition named.
 // - acks=0 answers nothing and closes the connection on any error; acks=1 answers when the batch is stored under the topic's flush
-//   policy, acks=all when the high watermark has passed it. Others: INVALID_REQUIRED_ACKS.
+//   policy, acks=all when the high watermark has passed it. Others: INVALID_REQUIRED_ACKS. Too few in sync: NOT_ENOUGH_REPLICAS before
+//   the append, NOT_ENOUGH_REPLICAS_AFTER_APPEND when the time is up and it is so; a leader that stops leading: NOT_LEADER_OR_FOLLOWER.
 // - Topics by name (v3-12: UNKNOWN_TOPIC_OR_PARTITION) or by id (v13: UNKNOWN_TOPIC_ID). Every partition has its own error.
 // - A batch that an idempotent producer sends again is answered as a success with its first offset.
 // - Errors that depend on the client's knowledge: zstd before v7 is UNSUPPORTED_COMPRESSION_TYPE; internal topics are refused to all
@@ -29,6 +30,7 @@ import {
 } from '../records/batch.ts'
 import { LeaderClosedError, type AppendResult } from '../replication/append-result.ts'
 import type { Leader } from '../replication/leader.ts'
+import { hasEnoughReplicas } from '../replication/partition-state.ts'
 import { produceOperation, type Refusal } from '../replication/transactions.ts'
 import { StorageError } from '../storage/storage-error.ts'
 import type { Context } from './context.ts'
@@ -226,7 +228,9 @@ class ProduceRun {
     const outcome = leader.committed(appended.endOffset, this.#request.timeoutMs)
     if (outcome === ErrorCode.NONE) return null
     return Promise.resolve(outcome).then(errorCode => {
-      if (errorCode !== ErrorCode.NONE) this.#fail(topic, response, errorCode)
+      if (errorCode === ErrorCode.NONE) return
+      const isShort = errorCode === ErrorCode.REQUEST_TIMED_OUT && !hasEnoughReplicas(leader.state)
+      this.#fail(topic, response, isShort ? ErrorCode.NOT_ENOUGH_REPLICAS_AFTER_APPEND : errorCode)
     })
   }
 

@@ -91,6 +91,10 @@ export class Leader {
     return this.#config
   }
 
+  get isClosed(): boolean {
+    return this.#closedWith !== ErrorCode.NONE
+  }
+
   /** Exclusive: what every in-sync replica has flushed, and consumers may read. */
   get highWatermark(): number {
     return this.#highWatermark

@@ -5,11 +5,20 @@ import type { Logger } from '../base/log.ts'
 import type { Uuid } from '../base/uuid.ts'
 import type { TopicConfig } from '../config/topic-config.ts'
 import type { MetadataDelta } from '../metadata/publisher.ts'
-import { emptyImage, topicById, type MetadataImage, type PartitionImage, type TopicImage } from '../metadata/image.ts'
+import {
+  emptyImage,
+  NO_LEADER,
+  topicById,
+  type MetadataImage,
+  type PartitionImage,
+  type TopicImage,
+} from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { LogDirectory } from '../storage/log-directory.ts'
 import type { PartitionLog } from '../storage/partition-log.ts'
 import { StorageError } from '../storage/storage-error.ts'
+import type { Fetchers } from './fetchers.ts'
+import { Follower } from './follower.ts'
 import { Leader } from './leader.ts'
 import type { PartitionState } from './partition-state.ts'
 import { ParkingLimit } from './waiters.ts'
@@ -27,6 +36,13 @@ export type ReplicasOptions = {
   readonly maxWatchedPartitions?: number
 }
 
+/** What a broker that is not alone needs besides. */
+export type Replication = {
+  readonly fetchers: Fetchers
+  /** The ISR of a partition led here may have to change. */
+  readonly onIsrDue: (leader: Leader) => void
+}
+
 const DEFAULT_MAX_WATCHED_PARTITIONS = 1_000_000
 
 /** A partition that is assigned to this broker. */
@@ -34,6 +50,11 @@ type Replica = {
   /** Null when it could not be created because the log directory has failed. */
   log: PartitionLog | null
   leader: Leader | null
+  follower: Follower | null
+  /** A follower has the log until nothing of it is on its way to the disk any more; only then there is another leader or follower. */
+  isSettling: boolean
+  /** As last known by whoever was leader or follower here; the log start when nobody was. */
+  highWatermark: number
 }
 
 export class Replicas {
@@ -41,6 +62,7 @@ export class Replicas {
   readonly #options: ReplicasOptions
   readonly #topics = new Map<Uuid, Replica[]>()
   #image: MetadataImage = emptyImage
+  #replication: Replication | null = null
 
   constructor(options: ReplicasOptions) {
     this.#options = options
@@ -71,6 +93,18 @@ export class Replicas {
     const replica = this.#topics.get(topicId)?.[partition]
     if (replica?.leader && replica.log !== null && !replica.log.isUnreadable) return replica.leader
     return this.leader(topicId, partition)
+  }
+
+  /** Lets this broker follow others, from now on. Call it before the first image. */
+  replicate(replication: Replication): void {
+    this.#replication = replication
+  }
+
+  /** Partitions that are followed here. */
+  *followers(): Generator<Follower> {
+    for (const replicas of this.#topics.values()) {
+      for (const replica of replicas) if (replica?.follower) yield replica.follower
+    }
   }
 
   /** All partitions that are led here. */
@@ -120,7 +154,7 @@ export class Replicas {
     for (const partition of topic.partitions) {
       if (partition.replicas.includes(brokerId)) {
         if (replicas === undefined) this.#topics.set(topicId, (replicas = []))
-        const replica = (replicas[partition.partition] ??= { log: null, leader: null })
+        const replica = (replicas[partition.partition] ??= newReplica())
         this.#reconcilePartition(replica, topic, partition, config)
       } else if (replicas?.[partition.partition] !== undefined) {
         this.#drop(topicId, partition.partition, replicas[partition.partition]!, ErrorCode.NOT_LEADER_OR_FOLLOWER)
@@ -133,15 +167,66 @@ export class Replicas {
     const log = (replica.log ??= this.#openLog(replica, topic, partition.partition, config))
     if (log === null) return
     log.configure(config)
+    if (partition.leader === this.#options.brokerId) this.#lead(replica, log, topic, partition, config)
+    else this.#follow(replica, log, topic, partition)
+  }
+
+  #lead(replica: Replica, log: PartitionLog, topic: TopicImage, partition: PartitionImage, config: TopicConfig): void {
     const { brokerId, clock } = this.#options
-    if (partition.leader !== brokerId) {
-      replica.leader?.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
+    const state = stateOf(brokerId, partition, config)
+    if (replica.leader !== null) return replica.leader.update(state, config)
+    if (replica.follower !== null) void this.#settle(replica, topic.topicId, partition.partition)
+    if (replica.isSettling) return
+    const { highWatermark } = replica
+    const start =
+      this.#replication === null ? { highWatermark } : { highWatermark, onIsrDue: this.#replication.onIsrDue }
+    replica.leader = new Leader(clock, topic.name, log, state, config, start)
+  }
+
+  #follow(
+    replica: Replica,
+    log: PartitionLog,
+    topic: TopicImage,
+    { partition, leader, leaderEpoch }: PartitionImage,
+  ): void {
+    if (replica.leader !== null) {
+      replica.highWatermark = replica.leader.highWatermark
+      replica.leader.close(ErrorCode.NOT_LEADER_OR_FOLLOWER)
       replica.leader = null
+    }
+    const { follower } = replica
+    if (follower !== null && (follower.leaderId !== leader || follower.leaderEpoch !== leaderEpoch)) {
+      void this.#settle(replica, topic.topicId, partition)
+    }
+    if (this.#replication === null || replica.follower !== null || replica.isSettling || leader === NO_LEADER) return
+    const next = new Follower(this.#options.log, log, { leaderId: leader, leaderEpoch }, replica.highWatermark)
+    replica.follower = next
+    void this.#start(next)
+  }
+
+  async #start(follower: Follower): Promise<void> {
+    try {
+      await follower.start()
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      const { topicName: topic, partition } = follower.log
+      this.#options.log.error({ topic, partition, error }, 'Cannot follow with a log that has failed')
       return
     }
-    const state = stateOf(brokerId, partition, config)
-    if (replica.leader === null) replica.leader = new Leader(clock, topic.name, log, state, config)
-    else replica.leader.update(state, config)
+    if (!follower.isClosed) this.#replication?.fetchers.add(follower)
+  }
+
+  /** Ends the follower of a partition, and then makes the replica what the newest image says. */
+  async #settle(replica: Replica, topicId: Uuid, partition: number): Promise<void> {
+    const follower = replica.follower!
+    replica.isSettling = true
+    replica.follower = null
+    this.#replication?.fetchers.remove(follower)
+    await follower.close()
+    replica.highWatermark = follower.highWatermark
+    replica.isSettling = false
+    if (this.#topics.get(topicId)?.[partition] !== replica) return
+    this.#reconcile(topicId)
   }
 
   #openLog(replica: Replica, topic: TopicImage, partition: number, config: TopicConfig): PartitionLog | null {
@@ -171,6 +256,11 @@ export class Replicas {
   #drop(topicId: Uuid, partition: number, replica: Replica, errorCode: ErrorCode): void {
     replica.leader?.close(errorCode)
     replica.leader = null
+    if (replica.follower !== null) {
+      this.#replication?.fetchers.remove(replica.follower)
+      void replica.follower.close()
+      replica.follower = null
+    }
     const { logs, log } = this.#options
     logs.remove(topicId, partition).catch((error: unknown) => {
       log.error({ topicId, partition, error }, 'Cannot remove the log of a partition')
@@ -180,6 +270,10 @@ export class Replicas {
   #closeAll(): void {
     for (const leader of this.leaders()) leader.close(ErrorCode.KAFKA_STORAGE_ERROR)
   }
+}
+
+function newReplica(): Replica {
+  return { log: null, leader: null, follower: null, isSettling: false, highWatermark: 0 }
 }
 
 function stateOf(brokerId: number, partition: PartitionImage, config: TopicConfig): PartitionState {

@@ -102,13 +102,16 @@ class Watch {
   readonly list: TailWatchers
   /** What this partition can still add to the answer. */
   roomBytes: number
+  /** Not the bytes count, but that the list moved at all. */
+  readonly isNews: boolean
   previous: Watch | null = null
   next: Watch | null = null
 
-  constructor(fetch: ParkedFetch, list: TailWatchers, roomBytes: number) {
+  constructor(fetch: ParkedFetch, list: TailWatchers, roomBytes: number, isNews: boolean) {
     this.fetch = fetch
     this.list = list
     this.roomBytes = roomBytes
+    this.isNews = isNews
   }
 }
 
@@ -126,9 +129,13 @@ export class TailWatchers {
     let watch = this.#first
     while (watch !== null) {
       const next: Watch | null = watch.next
-      const counted = Math.min(sizeBytes, watch.roomBytes)
-      watch.roomBytes -= counted
-      watch.fetch.count(counted)
+      if (watch.isNews) {
+        watch.fetch.hurry()
+      } else {
+        const counted = Math.min(sizeBytes, watch.roomBytes)
+        watch.roomBytes -= counted
+        watch.fetch.count(counted)
+      }
       watch = next
     }
   }
@@ -161,25 +168,44 @@ export class TailWatchers {
 export class ParkedFetch {
   #missingBytes: number
   readonly #limit: ParkingLimit
+  readonly #newsWithinMs: number
+  #clock: Clock | null = null
+  #isHurried = false
   readonly #watches: Watch[] = []
   #timer: Timer | null = null
   #signal: AbortSignal | null = null
   #settle: (() => void) | null = null
   #isAwake = false
 
-  constructor(missingBytes: number, limit: ParkingLimit) {
+  /** `newsWithinMs`: how long it may still wait once it was told to hurry. */
+  constructor(missingBytes: number, limit: ParkingLimit, newsWithinMs = 0) {
     this.#missingBytes = missingBytes
     this.#limit = limit
+    this.#newsWithinMs = newsWithinMs
+  }
+
+  /** Whether there is news that is worth an answer without records. */
+  get isHurried(): boolean {
+    return this.#isHurried
   }
 
   /** False, and nothing is watched any more, when the broker's limit is reached: answer with what there is. */
   watch(list: TailWatchers, roomBytes: number): boolean {
+    return this.#add(list, roomBytes, false)
+  }
+
+  /** As `watch`; hurries when the list moves, by however much. */
+  watchNews(list: TailWatchers): boolean {
+    return this.#add(list, 0, true)
+  }
+
+  #add(list: TailWatchers, roomBytes: number, isNews: boolean): boolean {
     if (this.#limit.partitions >= this.#limit.maxPartitions) {
       this.wake()
       return false
     }
     this.#limit.partitions++
-    const watch = new Watch(this, list, roomBytes)
+    const watch = new Watch(this, list, roomBytes, isNews)
     this.#watches.push(watch)
     list.add(watch)
     return true
@@ -189,12 +215,23 @@ export class ParkedFetch {
   park(clock: Clock, waitMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) this.wake()
     if (this.#isAwake) return Promise.resolve()
+    this.#clock = clock
+    const mostMs = this.#isHurried ? Math.min(waitMs, this.#newsWithinMs) : waitMs
     return new Promise(resolve => {
       this.#settle = resolve
-      this.#timer = clock.after(waitMs, () => this.wake())
+      this.#timer = clock.after(mostMs, () => this.wake())
       this.#signal = signal
       signal.addEventListener('abort', this)
     })
+  }
+
+  /** There is something to tell: it wakes soon, and sooner if records come. */
+  hurry(): void {
+    if (this.#isHurried || this.#isAwake) return
+    this.#isHurried = true
+    if (this.#clock === null) return
+    this.#timer?.cancel()
+    this.#timer = this.#clock.after(this.#newsWithinMs, () => this.wake())
   }
 
   count(sizeBytes: number): void {
