@@ -1,14 +1,16 @@
-// The power-loss check of compaction. A script, made from a seed, appends records of few keys to compacted partitions, cleans them, cuts them above
+// The power-loss check of compaction. A script, made from a seed, appends records of few keys to compacted partitions, some in transactions, cleans them, cuts them above
 // their high watermark, deletes records, stops and starts again, on twins of a disk whose power goes at a chosen change. Then the
 // directory is opened again, and every log must be what compaction may leave of what was appended:
 //
 // - every record is one that was appended, at its offset; the newest of each key is there, and all that were never stable enough to be cleaned
 // - everything that was acknowledged under a strict flush policy, or that `syncedOffset` claimed, counts as appended
+// - no record of an aborted transaction is seen by who wants committed records only, and none of a committed one is missing
 // - producers are what the batches said, gone or not; no file is there that belongs to nobody
 // - and it goes on: more appends, another cleaning, a clean stop, another start.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import type { LogConfig } from '../../../../broker/config/topic-config.ts'
-import { lastOffset, readHeader, type BatchHeader } from '../../../../broker/records/batch.ts'
+import { baseOffset, lastOffset, readHeader } from '../../../../broker/records/batch.ts'
+import { buildEndTransactionMarker, readEndTransactionMarker } from '../../../../broker/records/control.ts'
 import { readRecords } from '../../../../broker/records/record.ts'
 import { ALL_SEGMENTS } from '../../../../broker/storage/keys.ts'
 import type { PartitionLog } from '../../../../broker/storage/partition-log.ts'
@@ -16,6 +18,7 @@ import { ProducerState, type ProducerEntry } from '../../../../broker/storage/pr
 import { decodeSegment, fileIdOf } from '../../../../broker/storage/segment.ts'
 import { append, batchOf, CONFIG, openDirectory, readAll, settled, TOPIC } from '../log-fixture.ts'
 import { PowerLossWorld, type Script } from '../power-loss-world.ts'
+import { stableOffsetOf, transactionsIn } from '../transaction-model.ts'
 import { recordOf } from './history.ts'
 
 type Line = { readonly offset: number; readonly key: string; readonly value: string | null }
@@ -23,7 +26,7 @@ type Line = { readonly offset: number; readonly key: string; readonly value: str
 /** What a partition was given. */
 type Ledger = {
   lines: Line[]
-  headers: BatchHeader[]
+  batches: Buffer[]
   /** Exclusive: must be there. */
   guaranteedOffset: number
   minStartOffset: number
@@ -69,7 +72,7 @@ class World extends PowerLossWorld {
     if (known !== undefined) return known
     this.ledgers.set(partition, {
       lines: [],
-      headers: [],
+      batches: [],
       guaranteedOffset: 0,
       minStartOffset: 0,
       maxStartOffset: 0,
@@ -110,25 +113,45 @@ class World extends PowerLossWorld {
     else for (const wait of waits) wait.catch(() => {})
   }
 
+  // Producers 12 to 14 write in transactions.
   append(log: PartitionLog, ledger: Ledger): Promise<void> {
+    const producerId = this.pick(3) === 0 ? -1 : 10 + this.pick(5)
+    const isTransactional = producerId >= 12
+    const isOpen = log.producers.hasOpenTransaction(producerId, 0)
+    if (isOpen && this.pick(2) === 0) return this.#appendTo(log, ledger, this.#marker(producerId))
     const texts = Array.from({ length: 1 + this.pick(3) }, () => {
       const key = `key-${this.pick(6)}`
       return this.pick(5) === 0 ? key : `${key}=${this.#value++}${'.'.repeat(this.pick(200))}`
     })
-    const producerId = this.pick(3) === 0 ? -1 : 10 + this.pick(3)
     const batch = batchOf(0, 0, {
       producerId,
       producerEpoch: producerId < 0 ? -1 : 0,
       baseSequence: producerId < 0 ? -1 : this.#value,
+      isTransactional,
       records: texts.map(text => recordOf(text, 1000 + this.#value)),
     })
+    return this.#appendTo(log, ledger, batch)
+  }
+
+  #marker(producerId: number): Buffer {
+    const result = this.pick(2) === 0 ? 'commit' : 'abort'
+    return buildEndTransactionMarker({
+      result,
+      coordinatorEpoch: 1,
+      producerId,
+      producerEpoch: 0,
+      timestamp: 1000 + this.#value,
+    })
+  }
+
+  #appendTo(log: PartitionLog, ledger: Ledger, batch: Buffer): Promise<void> {
     const stored = append(log, batch)
-    ledger.headers.push(readHeader(batch))
+    ledger.batches.push(batch)
     ledger.lines.push(...linesOf(batch))
     const endOffset = log.endOffset
     const isStrict = CONFIGS[log.partition]!.flushMessages === 1
     return stored.then(() => {
-      if (isStrict && ledger.lines.some(({ offset }) => offset === endOffset - 1)) promise(ledger, endOffset)
+      if (isStrict && ledger.batches.includes(batch)) promise(ledger, endOffset)
     })
   }
 
@@ -137,6 +160,7 @@ class World extends PowerLossWorld {
       const ledger = this.ledgers.get(log.partition)!
       if (this.pick(4) > 0) ledger.highWatermark = Math.max(ledger.highWatermark, log.syncedOffset)
       log.deletableOffset = ledger.highWatermark
+      log.producers.settleBelow(ledger.highWatermark)
     }
     const cleaned = this.logs.runCleaner()
     // Often the next step begins while it runs.
@@ -149,12 +173,12 @@ class World extends PowerLossWorld {
     const from = Math.max(ledger.highWatermark, log.logStartOffset)
     if (log.endOffset <= from) return
     const target = from + this.pick(log.endOffset - from)
-    ledger.ceiling = baseOfBatchWith(ledger.headers, target)
+    ledger.ceiling = baseOfBatchWith(ledger.batches, target)
     promise(ledger, 0)
     await log.truncate(target)
     ledger.ceiling = Infinity
     ledger.lines = ledger.lines.filter(({ offset }) => offset < log.endOffset)
-    ledger.headers = ledger.headers.filter(({ baseOffset }) => baseOffset < log.endOffset)
+    ledger.batches = ledger.batches.filter(batch => baseOffset(batch, 0) < log.endOffset)
   }
 
   async #deleteRecords(log: PartitionLog, ledger: Ledger): Promise<void> {
@@ -206,6 +230,7 @@ function promise(ledger: Ledger, endOffset: number): void {
 }
 
 function linesOf(batch: Buffer): Line[] {
+  if (readHeader(batch).isControl) return []
   return readRecords(batch).map(({ offset, key, value }) => ({
     offset,
     key: key!.toString(),
@@ -213,8 +238,9 @@ function linesOf(batch: Buffer): Line[] {
   }))
 }
 
-function baseOfBatchWith(headers: readonly BatchHeader[], offset: number): number {
-  return headers.find(header => header.baseOffset <= offset && header.lastOffset >= offset)?.baseOffset ?? offset
+function baseOfBatchWith(batches: readonly Buffer[], offset: number): number {
+  const found = batches.find(batch => baseOffset(batch, 0) <= offset && lastOffset(batch, 0) >= offset)
+  return found === undefined ? offset : baseOffset(found, 0)
 }
 
 async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
@@ -222,9 +248,9 @@ async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
   equal(log.isOffline, false, `${name} is online`)
   ok(log.logStartOffset >= ledger.minStartOffset && log.logStartOffset <= ledger.maxStartOffset, `${name}: log start`)
   ok(log.endOffset >= ledger.guaranteedOffset, `${name} ends at ${log.endOffset}, not ${ledger.guaranteedOffset}`)
-  const headers = ledger.headers.filter(({ baseOffset }) => baseOffset < log.endOffset)
+  const appended = ledger.batches.filter(batch => baseOffset(batch, 0) < log.endOffset)
   const lines = ledger.lines.filter(({ offset }) => offset < log.endOffset)
-  if (log.endOffset !== log.logStartOffset) equal(log.endOffset, (headers.at(-1)?.lastOffset ?? -1) + 1)
+  if (log.endOffset !== log.logStartOffset) equal(log.endOffset, lastOffset(appended.at(-1)!, 0) + 1)
   const visible = lines.filter(({ offset }) => offset >= log.logStartOffset)
   const batches = await readAll(log)
   for (const [at, batch] of batches.entries())
@@ -232,19 +258,60 @@ async function checkLog(log: PartitionLog, ledger: Ledger): Promise<void> {
   const found = batches.flatMap(linesOf).filter(({ offset }) => offset >= log.logStartOffset)
   const was = new Map(visible.map(line => [line.offset, line]))
   for (const line of found) deepEqual(line, was.get(line.offset), `${name}, offset ${line.offset}`)
-  deepEqual(viewOf(found), viewOf(visible), `${name}: the newest of each key`)
-  const unclean = ({ offset }: Line): boolean => offset >= ledger.highWatermark
+  const stableOffset = stableOffsetOf(appended, Math.min(ledger.highWatermark, log.endOffset), log.logStartOffset)
+  const isCommitted = committedLines(appended)
+  deepEqual(viewOf(found.filter(isCommitted)), viewOf(visible.filter(isCommitted)), `${name}: the newest of each key`)
+  const read = await readCommitted(log, batches, stableOffset)
+  for (const line of read) ok(isCommitted(line), `${name}: offset ${line.offset} is of an aborted transaction`)
+  const isStable = ({ offset }: Line): boolean => offset < stableOffset
+  deepEqual(
+    viewOf(read),
+    viewOf(visible.filter(line => isCommitted(line) && isStable(line))),
+    `${name}: the newest committed`,
+  )
+  const unclean = (line: Line): boolean => !isStable(line)
   deepEqual(found.filter(unclean), visible.filter(unclean), `${name}: what was never stable`)
   const producers = new ProducerState()
-  for (const header of headers) producers.apply(header)
+  for (const batch of appended) producers.apply(readHeader(batch), readEndTransactionMarker(batch))
   deepEqual(sorted(log.producers), sorted(producers), `${name}: producers`)
-  ledger.headers = headers
+  ledger.batches = appended
   ledger.lines = lines
   ledger.ceiling = Infinity
   promise(ledger, log.syncedOffset)
   ledger.highWatermark = Math.min(ledger.highWatermark, log.endOffset)
   ledger.minStartOffset = log.logStartOffset
   ledger.maxStartOffset = log.logStartOffset
+}
+
+/** Whether a line belongs to no transaction that was aborted or is open. */
+function committedLines(batches: readonly Buffer[]): (line: Line) => boolean {
+  const gone = new Set<number>()
+  for (const { producerId, firstOffset, lastOffset: end, outcome } of transactionsIn(batches)) {
+    if (outcome === 'commit') continue
+    for (const batch of batches) {
+      const header = readHeader(batch)
+      if (header.producerId !== producerId || header.baseOffset < firstOffset || header.baseOffset >= end) continue
+      for (const { offset } of linesOf(batch)) gone.add(offset)
+    }
+  }
+  return ({ offset }) => !gone.has(offset)
+}
+
+/** What a consumer that wants committed records only makes of the batches and the aborted transactions that it is told of. */
+async function readCommitted(log: PartitionLog, batches: readonly Buffer[], stableOffset: number): Promise<Line[]> {
+  const lines: Line[] = []
+  const starts = [...(await log.abortedTransactions(log.logStartOffset, stableOffset))]
+  starts.sort((a, b) => a.firstOffset - b.firstOffset)
+  const aborted = new Set<number>()
+  for (const batch of batches) {
+    const { lastOffset: last, producerId, isControl, isTransactional } = readHeader(batch)
+    if (last >= stableOffset) break
+    while (starts[0] !== undefined && starts[0].firstOffset <= last) aborted.add(starts.shift()!.producerId)
+    if (isControl && readEndTransactionMarker(batch)?.result === 'abort') aborted.delete(producerId)
+    if (isControl || (isTransactional && aborted.has(producerId))) continue
+    lines.push(...linesOf(batch).filter(({ offset }) => offset >= log.logStartOffset))
+  }
+  return lines
 }
 
 function viewOf(lines: readonly Line[]): [string, string | null][] {
