@@ -22,6 +22,7 @@ export class History {
   batches: Buffer[] = []
   producers = new ProducerState()
   aborted: AbortedTransaction[] = []
+  logStartOffset = 0
   endOffset = 0
   cleanedOffset = 0
 
@@ -57,6 +58,19 @@ export class History {
     return open < 0 ? this.endOffset : open
   }
 
+  /** DeleteRecords: the log starts at `offset`; batches that end before `removedBelow`, which is not above it, go with their segments. */
+  deleteBefore(offset: number, removedBelow: number): void {
+    this.logStartOffset = Math.max(this.logStartOffset, offset)
+    this.batches = this.batches.filter(batch => lastOffset(batch, 0) >= removedBelow)
+    this.aborted = this.aborted.filter(transaction => transaction.lastOffset >= this.logStartOffset)
+  }
+
+  /** A start that has only the log: what is known of producers is what its batches tell. */
+  restart(): void {
+    this.producers = new ProducerState()
+    for (const batch of this.batches) this.producers.apply(readHeader(batch), readEndTransactionMarker(batch))
+  }
+
   /** Cleans up to `roundEnd`, as far as a map of `mapBytes` reaches. Returns what was kept of each batch. */
   clean(nowMs: number, options: { roundEnd?: number; mapBytes?: number; deleteRetentionMs?: number } = {}): void {
     const { roundEnd = this.stableOffset, mapBytes = 100_000, deleteRetentionMs = 1000 } = options
@@ -68,7 +82,7 @@ export class History {
       if (lastOffset(batch, 0) < this.cleanedOffset) continue
       if (baseOffset(batch, 0) >= roundEnd || !run(index.add(batch))) break
     }
-    const transactions = new CleanedTransactions(0)
+    const transactions = new CleanedTransactions(this.batches.length === 0 ? 0 : baseOffset(this.batches[0]!, 0))
     transactions.add(this.aborted.slice(0, 1))
     // As with a log of several groups, some are added twice.
     transactions.add(this.aborted)
@@ -92,7 +106,8 @@ export class History {
   }
 
   /** What a consumer gets from `from` on. */
-  read(isolation: 'read_uncommitted' | 'read_committed', from = 0): Reading[] {
+  read(isolation: 'read_uncommitted' | 'read_committed', position = 0): Reading[] {
+    const from = Math.max(position, this.logStartOffset)
     const found: Reading[] = []
     const isCommitted = isolation === 'read_committed'
     const end = isCommitted ? this.stableOffset : this.endOffset

@@ -3,6 +3,7 @@
 // - nothing that is there was not there before, and it has the offset that it had
 // - who reads from the start in less than delete.retention.ms ends up with the newest values, deletions included
 // - what a broker remembers of producers can be read back from the batches
+// Now and then records are deleted from the front, or a broker starts with nothing but the log.
 // FLOTILLA_SEED=n runs other histories.
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'vitest'
@@ -47,6 +48,8 @@ class World {
     else if (choice < 40) this.#put(11 + this.pick(3))
     else if (choice < 50) this.#end(11 + this.pick(3))
     else if (choice < 53) this.#expire()
+    else if (choice < 55) this.#restart()
+    else if (choice < 58) this.#deleteRecords()
     else if (choice < 78) this.consume()
     else this.#clean()
   }
@@ -89,6 +92,22 @@ class World {
     this.log.producers.expire(this.nowMs, 800)
   }
 
+  // Producers of which nothing is left begin anew.
+  #restart(): void {
+    this.log.restart()
+    for (const producerId of this.#sequences.keys())
+      if (this.log.producers.get(producerId) === undefined) this.#sequences.delete(producerId)
+  }
+
+  // Up to the last stable offset; whole segments may go with it, or all stay.
+  #deleteRecords(): void {
+    const { log } = this
+    const { logStartOffset: start } = log
+    const offset = start + this.pick(Math.ceil((log.stableOffset - start) / 3) + 1)
+    log.deleteBefore(offset, this.pick(offset + 1))
+    this.consumers = []
+  }
+
   #clean(): void {
     const roundEnd = this.pick(3) === 0 ? this.#batchEnd() : this.log.stableOffset
     const before = { committed: this.log.read('read_committed'), all: this.log.read('read_uncommitted') }
@@ -122,7 +141,8 @@ class World {
   newest(endOffset: number): Map<string, string> {
     const newest = new Map<string, string>()
     const offsets = [...this.truth.keys()].sort((a, b) => a - b)
-    for (const offset of offsets) if (offset < endOffset) note(newest, this.truth.get(offset)!)
+    for (const offset of offsets)
+      if (offset >= this.log.logStartOffset && offset < endOffset) note(newest, this.truth.get(offset)!)
     return newest
   }
 
@@ -146,6 +166,8 @@ class World {
     const found = new ProducerState()
     for (const batch of this.log.batches) found.apply(readHeader(batch), readEndTransactionMarker(batch))
     for (const known of this.log.producers.entries()) {
+      // What was deleted tells nothing any more.
+      if ((known.batches.at(-1)?.lastOffset ?? -1) < this.log.logStartOffset) continue
       const entry = found.get(known.producerId)
       equal(entry?.producerEpoch, known.producerEpoch)
       equal(entry?.batches.at(-1)?.lastSequence, known.batches.at(-1)?.lastSequence)
