@@ -10,6 +10,7 @@ export const INVALID_SESSION_ID = 0
 const INITIAL_EPOCH = 0
 const FINAL_EPOCH = -1
 const MAX_EPOCH = 2 ** 31 - 1
+const UNKNOWN_HIGH_WATERMARK = 2 ** 63
 
 /** A session that was not used for so long may be evicted by anybody; a younger one only by a follower's. */
 const EVICTION_MS = 120_000
@@ -25,6 +26,8 @@ export type FetchPartitionRequest = {
   readonly partitionMaxBytes: number
   /** Of a follower's log. */
   readonly logStartOffset?: number
+  /** What a follower knows (KIP-1166); 2^63 - 1, or nothing: it does not say. */
+  readonly highWatermark?: number
 }
 
 /** A partition that somebody fetches: what was asked, and in a session what was answered last. */
@@ -51,6 +54,12 @@ export class FetchTarget {
     this.lastFetchedEpoch = request.lastFetchedEpoch
     this.maxBytes = request.partitionMaxBytes
     this.followerLogStartOffset = request.logStartOffset ?? -1
+    this.#take(request)
+  }
+
+  /** A follower that took the place of another may not have heard what that was told. */
+  #take({ highWatermark = Infinity }: FetchPartitionRequest): void {
+    if (highWatermark < UNKNOWN_HIGH_WATERMARK) this.highWatermark = highWatermark
   }
 
   update(request: FetchPartitionRequest): void {
@@ -59,6 +68,7 @@ export class FetchTarget {
     this.lastFetchedEpoch = request.lastFetchedEpoch
     this.maxBytes = request.partitionMaxBytes
     this.followerLogStartOffset = request.logStartOffset ?? -1
+    this.#take(request)
   }
 }
 

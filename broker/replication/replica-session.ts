@@ -51,6 +51,7 @@ export class ReplicaSession {
         lastFetchedEpoch: fetch.end.epoch,
         logStartOffset: log.logStartOffset,
         partitionMaxBytes,
+        highWatermark: follower.highWatermark,
       })
     }
     return { sessionId: this.#id, sessionEpoch: this.#epoch, topics, forgottenTopicsData: this.#forget(wanted) }
