@@ -4,10 +4,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brokerKind } from './broker.ts'
 import { nodeBinary } from './flotilla.ts'
+import type { Assignor } from './group-commands.ts'
 import { pathOf } from './installation.ts'
 import { startKcat } from './kcat.ts'
 import { startProgram } from './program.ts'
-import type { Client, Compression } from './program.ts'
+import type { Compression, Program } from './program.ts'
 
 /** What not every client can do. */
 export type Ability =
@@ -25,6 +26,13 @@ export type Ability =
   | 'taking over transactional ids'
   | 'overlapping aborted transactions'
   | 'committed records'
+  | 'commits by hand'
+  | 'commits of one generation'
+  | 'seeking'
+  | 'pausing'
+  | 'static members'
+  | 'being fenced'
+  | 'no reset'
 
 /** Mistakes that some clients report in a way of their own. */
 export type Mistake =
@@ -36,12 +44,14 @@ export type Mistake =
 
 export type ClientKind = {
   readonly name: string
-  start(installation: ReadonlyMap<string, string>, bootstrap: string): Client
+  start(installation: ReadonlyMap<string, string>, bootstrap: string): Program
   readonly compressions: readonly Compression[]
   /** Abilities it lacks -> why. */
   readonly cannot: Partial<Record<Ability, string>>
   /** What it reports instead of Kafka's error code (null: nothing with a code) -> why. */
   readonly reports: Partial<Record<Mistake, { code: number | null; because: string }>>
+  /** The assignors that its consumer brings, and what its members report in their own way. */
+  readonly groups: { readonly assignors: readonly Assignor[] }
   /** The offset it gives for a time after the last record; Kafka's answer is -1. */
   readonly afterLast: 'none' | 'end offset'
 }
@@ -54,6 +64,9 @@ const kcat: ClientKind = {
   start: (installation, bootstrap) => startKcat(pathOf(installation, 'kcat'), bootstrap),
   compressions: ALL,
   cannot: {
+    'commits by hand': 'it commits by itself, every five seconds and when it gives partitions up',
+    seeking: 'it reads on from where the group is',
+    pausing: 'it has no command for that',
     administration: 'it reads and writes only',
     'own timestamps': 'it has no option for the timestamp of a record',
     'max-timestamp': 'its query mode takes timestamps only',
@@ -67,6 +80,7 @@ const kcat: ClientKind = {
       because: 'librdkafka finds it in the metadata: "Local: Unknown partition"',
     },
   },
+  groups: { assignors: ['range', 'roundrobin', 'cooperative-sticky'] },
   afterLast: 'none',
 }
 
@@ -86,6 +100,7 @@ const confluentKafka: ClientKind = {
     },
     'read out of range': { code: -140, because: 'librdkafka reports _AUTO_OFFSET_RESET, with the text of the code' },
   },
+  groups: { assignors: ['range', 'roundrobin', 'cooperative-sticky'] },
   afterLast: 'none',
 }
 
@@ -113,6 +128,7 @@ const kafkaClients: ClientKind = {
       because: 'its producer waits max.block.ms for the partition: a TimeoutException',
     },
   },
+  groups: { assignors: ['range', 'roundrobin', 'sticky', 'cooperative-sticky'] },
   afterLast: 'none',
 }
 
@@ -126,6 +142,7 @@ const franzGo: ClientKind = {
   reports: {
     'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
   },
+  groups: { assignors: ['range', 'roundrobin', 'sticky', 'cooperative-sticky'] },
   afterLast: 'end offset',
 }
 
@@ -134,11 +151,14 @@ const sarama: ClientKind = {
   start: (installation, bootstrap) => startProgram('sarama', [pathOf(installation, 'sarama')], bootstrap),
   compressions: ALL,
   cannot: {
+    seeking: 'its consumer group cannot move; ResetOffset only commits',
+    'no reset': 'it knows the oldest and the newest offset only',
     'max-timestamp': 'its ListOffsets request has a version without this question (KIP-734)',
   },
   reports: {
     'produce to an unknown partition': { code: null, because: 'its partitioner refuses the number before it sends' },
   },
+  groups: { assignors: ['range', 'roundrobin', 'sticky', 'cooperative-sticky'] },
   afterLast: 'none',
 }
 
@@ -152,6 +172,8 @@ const kafkajs: ClientKind = {
   start: nodeProgram('kafkajs', 'kafkajs.mjs'),
   compressions: ALL,
   cannot: {
+    'static members': 'its JoinGroup has no instance id',
+    'no reset': 'its subscriptions start at the beginning or the end',
     'null headers': 'its encoder throws a TypeError',
     'max-timestamp': 'it only asks for the first and the last offset and for timestamps',
     ...(brokerKind === 'kafka' && {
@@ -165,6 +187,7 @@ const kafkajs: ClientKind = {
       because: 'it sends nothing and then misses the answer: a TypeError',
     },
   },
+  groups: { assignors: ['range', 'roundrobin'] },
   afterLast: 'end offset',
 }
 
@@ -173,6 +196,10 @@ const platformatic: ClientKind = {
   start: nodeProgram('@platformatic/kafka', 'platformatic.mjs'),
   compressions: ALL,
   cannot: {
+    'being fenced': 'a member that is fenced joins again and takes its place back',
+    'commits of one generation': 'when its commit is refused it joins again and repeats the commit',
+    seeking: 'its stream cannot move',
+    pausing: 'its stream pauses as a whole only',
     validateOnly: 'its createTopics has no such option',
     'unknown partitions': 'its producer takes the number modulo the number of partitions',
     'taking over transactional ids':
@@ -188,6 +215,7 @@ const platformatic: ClientKind = {
     },
     'read an unknown topic': { code: null, because: 'its metadata() throws an Error of its own: "Unknown topic"' },
   },
+  groups: { assignors: ['roundrobin', 'cooperative-sticky'] },
   afterLast: 'none',
 }
 

@@ -1,8 +1,9 @@
 // kcat as a client of the checks: every command runs kcat once (produce: once per run of records that one call can send).
 // kcat has no administration, no timestamps of its own when producing, and one set of headers for all records of a call.
 import { spawn } from 'node:child_process'
+import { KcatMember } from './kcat-member.ts'
 import { ClientError } from './program.ts'
-import type { Client, ClientRecord, Command, Commands, ConsumedRecord } from './program.ts'
+import type { ClientRecord, Command, Commands, ConsumedRecord, Program } from './program.ts'
 
 type Run = { stdout: Buffer; stderr: string }
 type Handlers = { [C in Command]?: (fields: Commands[C]['in']) => Promise<Commands[C]['out']> }
@@ -24,10 +25,20 @@ const KEY_END = '\x1f<end of key>\x1f'
 const PROPAGATION_MS = 1_000
 
 /** kcat at `path` against `bootstrap`. */
-export function startKcat(path: string, bootstrap: string): Client {
+export function startKcat(path: string, bootstrap: string): Program {
   const kcat = (args: readonly string[], input?: Buffer) =>
     run(path, ['-b', bootstrap, '-X', `topic.metadata.propagation.max.ms=${PROPAGATION_MS}`, ...args], input)
+  const member = new KcatMember(path, bootstrap)
   const handlers: Handlers = {
+    async joinGroup(membership) {
+      member.join(membership)
+      return {}
+    },
+    commitOffsets: async () => ({}),
+    async leaveGroup() {
+      member.leave()
+      return {}
+    },
     async hello() {
       const { stdout } = await run(path, ['-V'])
       return {
@@ -77,7 +88,12 @@ export function startKcat(path: string, bootstrap: string): Client {
       if (!handle) throw new ClientError(null, 'kcat', `kcat has no ${command}`)
       return handle(fields)
     },
-    async stop() {},
+    stop: async () => member.leave(),
+    onEvent: listen => member.onEvent(listen),
+    signal: name => member.signal(name),
+    // The next member is another process.
+    isRunning: () => true,
+    kill: () => member.kill(),
   }
 }
 

@@ -1,9 +1,10 @@
 // A client as the checks see it. Programs in several languages (python/, java/, go/, node/) speak this protocol over their
 // standard input and output: one command as a line of JSON, one answer as a line of JSON, one after the other. kcat.ts makes
-// kcat, which is a command and no library, look the same.
+// kcat, which is a command and no library, look the same. Members of groups also report events (group-commands.ts).
 import { spawn } from 'node:child_process'
 import type { ChildProcessWithoutNullStreams } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import type { GroupCommands, MemberEvent } from './group-commands.ts'
 
 /** A record; `null` and empty are different. Headers keep their order and may repeat a name. */
 export type ClientRecord = {
@@ -21,7 +22,7 @@ export type Isolation = 'read_committed' | 'read_uncommitted'
 type AtPartition = { topic: string; partition: number }
 
 /** The commands and what they answer. A program that lacks one answers an error without a code. */
-export type Commands = {
+export type Commands = GroupCommands & {
   hello: { in: object; out: { client: string } }
   describeCluster: {
     in: object
@@ -113,27 +114,41 @@ export type Client = {
   stop(): Promise<void>
 }
 
+/** A client that may be a member of a group, and can be treated as a process. */
+export type Program = Client & {
+  /** Hears what happens to the member from now on. */
+  onEvent(listen: (event: MemberEvent) => void): void
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
+  isRunning(): boolean
+  /** SIGKILL; resolves when the process is gone. */
+  kill(): Promise<void>
+}
+
 /** Starts a program, which connects to `bootstrap` when a command needs it. */
-export function startProgram(name: string, argv: readonly string[], bootstrap: string): Client {
+export function startProgram(name: string, argv: readonly string[], bootstrap: string): Program {
   const [command, ...args] = argv
   const child = spawn(command!, args, { stdio: 'pipe' })
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  let listen: (event: MemberEvent) => void = () => {}
+  const nextAnswer = answersOf(child, event => listen(event))
   const complaints = lastLinesOf(child)
   const exited = new Promise<void>(resolve => child.once('exit', () => resolve()).once('error', () => resolve()))
   // Writing to a program that has died fails with EPIPE; the missing answer says it better.
   child.stdin.on('error', () => {})
   // A test run that ends without its hooks must not leave a program behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const killNow = () => child.kill('SIGKILL')
+  process.once('exit', killNow)
+  void exited.then(() => process.removeListener('exit', killNow))
 
   let last: Promise<unknown> = Promise.resolve()
   const ask = async (line: string) => {
+    const answered = nextAnswer()
     child.stdin.write(`${line}\n`)
     // Programs have their own deadline; one that hangs all the same must not hold up the checks after it.
     const hangs = setTimeout(() => child.kill('SIGKILL'), HANGS_AFTER_MS)
-    const { value, done } = await answers.next()
+    const answer = await answered
     clearTimeout(hangs)
-    if (done) throw new Error(`the program for ${name} ended:\n${complaints()}`)
-    return JSON.parse(value, reviveBytes) as Answer
+    if (answer === null) throw new Error(`the program for ${name} ended:\n${complaints()}`)
+    return answer
   }
   return {
     name,
@@ -152,10 +167,39 @@ export function startProgram(name: string, argv: readonly string[], bootstrap: s
       await exited
       clearTimeout(tooLate)
     },
+    onEvent(listener) {
+      listen = listener
+    },
+    signal: signal => void child.kill(signal),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    async kill() {
+      child.kill('SIGKILL')
+      await exited
+    },
   }
 }
 
 const HANGS_AFTER_MS = 150_000
+
+/** Gives the next answer among the lines of a program, or null when it has ended; the other lines are events, heard at once. */
+function answersOf(
+  child: ChildProcessWithoutNullStreams,
+  hear: (event: MemberEvent) => void,
+): () => Promise<Answer | null> {
+  let take: ((answer: Answer | null) => void) | null = null
+  let hasEnded = false
+  createInterface({ input: child.stdout })
+    .on('line', line => {
+      const parsed = JSON.parse(line, reviveBytes) as Answer | MemberEvent
+      if ('event' in parsed) hear(parsed)
+      else take?.(parsed)
+    })
+    .on('close', () => {
+      hasEnded = true
+      take?.(null)
+    })
+  return () => new Promise(resolve => (hasEnded ? resolve(null) : (take = resolve)))
+}
 
 type Answer = { result?: unknown; error?: { code: number | null; name: string; message: string } }
 

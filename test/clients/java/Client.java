@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,19 +47,28 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 public final class Client {
-    private static final Duration DEADLINE = Duration.ofSeconds(60);
+    static final Duration DEADLINE = Duration.ofSeconds(60);
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final Map<String, Admin> ADMINS = new HashMap<>();
+    private static final PrintStream ANSWERS = System.out;
 
     public static void main(String[] args) throws IOException {
-        PrintStream answers = System.out;
         System.setOut(System.err);
         BufferedReader commands = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = commands.readLine(); line != null; line = commands.readLine()) {
-            answers.println(JSON.writeValueAsString(answer(JSON.readTree(line))));
-            answers.flush();
+            write(answer(JSON.readTree(line)));
         }
         System.exit(0);
+    }
+
+    /** An answer, or an event of a member of a group. */
+    static synchronized void write(ObjectNode line) {
+        try {
+            ANSWERS.println(JSON.writeValueAsString(line));
+            ANSWERS.flush();
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
     }
 
     private static ObjectNode answer(JsonNode command) {
@@ -66,17 +76,20 @@ public final class Client {
         try {
             answer.set("result", run(command));
         } catch (Throwable thrown) {
-            Throwable cause = thrown;
-            while ((cause instanceof ExecutionException || cause instanceof CompletionException) && cause.getCause() != null) cause = cause.getCause();
-            ObjectNode error = answer.putObject("error");
-            // The consumer's own OffsetOutOfRangeException is not the one that belongs to the error code.
-            Errors known = cause instanceof OffsetOutOfRangeException ? Errors.OFFSET_OUT_OF_RANGE : Errors.forException(cause);
-            if (known == Errors.UNKNOWN_SERVER_ERROR) error.putNull("code");
-            else error.put("code", known.code());
-            error.put("name", cause.getClass().getSimpleName());
-            error.put("message", String.valueOf(cause.getMessage()));
+            answer.set("error", describe(thrown));
         }
         return answer;
+    }
+
+    static ObjectNode describe(Throwable thrown) {
+        Throwable cause = thrown;
+        while ((cause instanceof ExecutionException || cause instanceof CompletionException) && cause.getCause() != null) cause = cause.getCause();
+        ObjectNode error = JSON.createObjectNode();
+        // The consumer's own OffsetOutOfRangeException is not the one that belongs to the error code.
+        Errors known = cause instanceof OffsetOutOfRangeException ? Errors.OFFSET_OUT_OF_RANGE : Errors.forException(cause);
+        if (known == Errors.UNKNOWN_SERVER_ERROR) error.putNull("code");
+        else error.put("code", known.code());
+        return error.put("name", cause.getClass().getSimpleName()).put("message", String.valueOf(cause.getMessage()));
     }
 
     private static ObjectNode run(JsonNode command) throws Exception {
@@ -99,6 +112,12 @@ public final class Client {
             case "sendInTransaction" -> Transactions.send(command);
             case "endTransaction" -> Transactions.end(command);
             case "closeTransactional" -> Transactions.close(command);
+            case "joinGroup" -> Groups.join(command);
+            case "commitOffsets" -> Groups.commit(command);
+            case "seek" -> Groups.seek(command);
+            case "pause" -> Groups.pause(command);
+            case "resume" -> Groups.resume(command);
+            case "leaveGroup" -> Groups.leave();
             default -> throw new IllegalArgumentException("no such command");
         };
     }
@@ -282,7 +301,7 @@ public final class Client {
         return command.get("topic").asText();
     }
 
-    private static TopicPartition partition(JsonNode command) {
+    static TopicPartition partition(JsonNode command) {
         return new TopicPartition(topic(command), command.get("partition").asInt());
     }
 

@@ -3,6 +3,7 @@
 // connections, requests and decoders, without the group.
 import { promisify } from 'node:util'
 import { zstdCompress, zstdDecompress } from 'node:zlib'
+import { groupCommands } from './kafkajs-groups.mjs'
 import { transactionCommands } from './kafkajs-transactions.mjs'
 import { DEADLINE_MS, decode, encode, require, serve } from './lines.mjs'
 
@@ -228,6 +229,6 @@ function record({ offset, timestamp, key, value, headers }) {
   }
 }
 
-await serve({ ...commands, ...transactionCommands(connect, retry) }, error =>
-  error.name.startsWith('KafkaJS') && typeof error.code === 'number' ? error.code : null,
-)
+const codeOf = error => (error.name.startsWith('KafkaJS') && typeof error.code === 'number' ? error.code : null)
+
+await serve({ ...commands, ...transactionCommands(connect, retry), ...groupCommands(connect, codeOf) }, codeOf)

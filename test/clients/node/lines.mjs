@@ -18,15 +18,23 @@ export async function serve(commands, codeOf) {
     try {
       answer = { result: await commands[command.op](command) }
     } catch (error) {
-      const causes = [error, ...causesOf(error)]
-      const message = causes.map(each => each.serverErrorMessage ?? each.message).join(': ')
-      answer = { error: { code: causes.map(codeOf).find(code => code !== null) ?? null, name: error.name, message } }
+      answer = { error: described(error, codeOf) }
     }
-    process.stdout.write(
-      `${JSON.stringify(answer, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}\n`,
-    )
+    write(answer)
   }
   process.exit(0)
+}
+
+/** An answer, or an event of a member of a group. */
+export function write(line) {
+  process.stdout.write(`${JSON.stringify(line, (_, value) => (typeof value === 'bigint' ? Number(value) : value))}\n`)
+}
+
+/** An error as an answer or an event has it. */
+export function described(error, codeOf) {
+  const causes = [error, ...causesOf(error)]
+  const message = causes.map(each => each.serverErrorMessage ?? each.message).join(': ')
+  return { code: causes.map(codeOf).find(code => code !== null) ?? null, name: error.name, message }
 }
 
 /** The errors that led to an error, nearest first. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DEADLINE_MS, decode, encode, require, serve } from './lines.mjs'
+import { groupCommands } from './platformatic-groups.mjs'
 import { transactionCommands } from './platformatic-transactions.mjs'
 
 const platformatic = await import(pathToFileURL(require.resolve('@platformatic/kafka')))
@@ -186,6 +187,9 @@ function json(batch, record, offset) {
 }
 
 // -1 stands for a record in a list of refused records; the code of its partition is next to it.
-await serve({ ...commands, ...transactionCommands(Producer, connection, acks) }, error =>
-  error.apiCode > 0 ? error.apiCode : null,
+const codeOf = error => (error.apiCode > 0 ? error.apiCode : null)
+
+await serve(
+  { ...commands, ...transactionCommands(Producer, connection, acks), ...groupCommands(Consumer, connection, codeOf) },
+  codeOf,
 )

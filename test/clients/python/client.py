@@ -19,6 +19,8 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+import groups
+import lines
 import transactions
 
 DEADLINE_S = 60
@@ -234,18 +236,16 @@ COMMANDS = {
     'produce': produce,
     'consume': consume,
     **transactions.COMMANDS,
+    **groups.COMMANDS,
 }
 
 
 def answer(command):
     try:
         return {'result': COMMANDS[command['op']](command)}
-    except KafkaException as exception:
-        error = exception.args[0]
-        return {'error': {'code': error.code(), 'name': error.name(), 'message': error.str()}}
     except Exception as exception:  # pylint: disable=broad-except
-        return {'error': {'code': None, 'name': type(exception).__name__, 'message': str(exception)}}
+        return {'error': lines.described(exception)}
 
 
 for line in sys.stdin:
-    print(json.dumps(answer(json.loads(line))), flush=True)
+    lines.write(answer(json.loads(line)))

@@ -54,6 +54,9 @@ func run(c *lines.Command) (lines.Fields, error) {
 	if fields, err, isMine := transact(ctx, c); isMine {
 		return fields, err
 	}
+	if fields, err, isMine := inGroup(ctx, c); isMine {
+		return fields, err
+	}
 	switch c.Op {
 	case "hello":
 		return lines.Fields{"client": "franz-go " + lines.Version("github.com/twmb/franz-go") + " (kadm " + lines.Version("github.com/twmb/franz-go/pkg/kadm") + ")"}, nil
@@ -65,6 +68,9 @@ func run(c *lines.Command) (lines.Fields, error) {
 	adm, err := admin(c)
 	if err != nil {
 		return nil, err
+	}
+	if fields, err, isMine := administerGroup(ctx, adm, c); isMine {
+		return fields, err
 	}
 	switch c.Op {
 	case "describeCluster":

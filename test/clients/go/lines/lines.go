@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"sync"
 )
 
 type Command struct {
@@ -36,6 +37,9 @@ type Command struct {
 	Producer          string            `json:"producer"`
 	TransactionalID   string            `json:"transactionalId"`
 	Commit            bool              `json:"commit"`
+	Membership
+	Offsets []Offset `json:"offsets"`
+	Offset  int64    `json:"offset"`
 }
 
 // Record is one record; encoding/json reads and writes []byte as base64, and nil as null.
@@ -102,7 +106,6 @@ type answer struct {
 // Serve answers commands until standard input ends.
 func Serve(run func(*Command) (Fields, error), describe func(error) Error) {
 	in := bufio.NewReaderSize(os.Stdin, 1<<20)
-	out := bufio.NewWriter(os.Stdout)
 	for {
 		line, err := in.ReadBytes('\n')
 		if err == io.EOF {
@@ -120,14 +123,20 @@ func Serve(run func(*Command) (Fields, error), describe func(error) Error) {
 			described := describe(err)
 			result = answer{Error: &described}
 		}
-		text, err := json.Marshal(result)
-		if err != nil {
-			panic(err)
-		}
-		out.Write(text)
-		out.WriteByte('\n')
-		out.Flush()
+		write(result)
 	}
+}
+
+var writing sync.Mutex
+
+func write(line any) {
+	text, err := json.Marshal(line)
+	if err != nil {
+		panic(err)
+	}
+	writing.Lock()
+	defer writing.Unlock()
+	os.Stdout.Write(append(text, '\n'))
 }
 
 // Version is the version of a module in this binary.

@@ -57,6 +57,9 @@ func run(c *lines.Command) (lines.Fields, error) {
 	if fields, err, isMine := transact(c); isMine {
 		return fields, err
 	}
+	if fields, err, isMine := inGroup(c); isMine {
+		return fields, err
+	}
 	cl, err := client(c)
 	if err != nil {
 		return nil, err
