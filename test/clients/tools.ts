@@ -25,6 +25,8 @@ const CLASSES = {
   'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
   'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   'kafka-client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
+  'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+  'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
   'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
 } as const
 
@@ -34,13 +36,20 @@ export type Tools = (name: ToolName, args: readonly string[], input?: string) =>
 
 const TIMEOUT_MS = 120_000
 
-/** Returns a function that runs a tool to its end; one that hangs is killed after two minutes, and its code is null. */
-export async function kafkaTools(): Promise<Tools> {
+/** Returns a function that says what to run for a tool: a command and its arguments. */
+export async function toolCommands(): Promise<(name: ToolName) => readonly string[]> {
   const classPath = join(pathOf(await installed('kafka'), 'tools'), '*')
   // Quick to start rather than quick in the long run; the tools live for a second.
   const flags = ['-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-Xmx256m', '-cp', classPath]
+  return name => ['java', ...flags, CLASSES[name]]
+}
+
+/** Returns a function that runs a tool to its end; one that hangs is killed after two minutes, and its code is null. */
+export async function kafkaTools(): Promise<Tools> {
+  const commandOf = await toolCommands()
   return async (name, args, input = '') => {
-    const child = spawn('java', [...flags, CLASSES[name], ...args], {
+    const [command, ...own] = commandOf(name)
+    const child = spawn(command!, [...own, ...args], {
       stdio: 'pipe',
       timeout: TIMEOUT_MS,
       killSignal: 'SIGKILL',
