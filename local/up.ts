@@ -36,6 +36,8 @@ async function withLocalDefaults(flags: BrokerFlags): Promise<BrokerFlags> {
   if (!merged.values.has('listeners')) defaults.push(...localListener(DEFAULT_PORT))
   if (!merged.values.has('flotilla.http.host')) defaults.push(['flotilla.http.host', '127.0.0.1'])
   if (!merged.values.has('flotilla.http.port')) defaults.push(['flotilla.http.port', '0'])
+  // As in the configuration that Kafka brings for a first try: who tries a consumer wants to see it start.
+  defaults.push(['group.initial.rebalance.delay.ms', '0'])
   const missing = defaults.filter(([name]) => !merged.values.has(name))
   const settings = [...flags.settings, ...missing.map(([name, text]) => ({ name, text, flag: 'flotilla up' }))]
   const complete = { ...flags, settings }
