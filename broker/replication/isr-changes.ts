@@ -133,7 +133,7 @@ export class IsrChanges {
     }
     for (const { leader, proposal } of asked) {
       const answer = answers.get(`${leader.log.partition} ${leader.log.topicId}`)
-      if (answer === undefined) this.#due.add(leader)
+      if (answer === undefined) this.#pause(leader, proposal, ErrorCode.UNKNOWN_SERVER_ERROR)
       else this.#onAnswer(leader, proposal, answer)
     }
   }
