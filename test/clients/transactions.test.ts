@@ -1,6 +1,6 @@
 // Transactions of every client that has them: committed, aborted, open, fenced and late ones, read by all the others; a broker that is killed in
 // the middle; and Kafka's tool for transactions.
-import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import { batchBytes, newProducerId, produceBytes, type BatchInit } from './batch-bytes.ts'
 import { startBroker } from './broker.ts'
@@ -10,7 +10,7 @@ import type { Bench } from './checks/check.ts'
 import { read, TransactionalProducer, transactionChecks } from './checks/transactions.ts'
 import { clientKinds, helperKind } from './client-kinds.ts'
 import { installed } from './installation.ts'
-import type { Client } from './program.ts'
+import { ClientError, type Client } from './program.ts'
 import { againstBroker, kafkaTools, type Tools } from './tools.ts'
 import { Wire } from './wire.ts'
 
@@ -171,7 +171,7 @@ describe('a transactional batch that no client sends', { timeout }, () => {
 })
 
 describe('kafka-transactions', { timeout }, () => {
-  const { succeeds } = againstBroker(
+  const { succeeds, fails } = againstBroker(
     () => tools,
     () => broker,
   )
@@ -210,12 +210,73 @@ describe('kafka-transactions', { timeout }, () => {
     await producer.close()
   })
 
+  test('aborts it with what brokers before 3.0 had to be told, too', async () => {
+    const topic = await newTopic(benchFor('kafka-clients'), 'ended-the-old-way')
+    const producer = await TransactionalProducer.open(client())
+    await producer.begin()
+    await producer.send(topic, ['lost'])
+    await produce(helper, topic, [textRecord('key', 'kept')])
+    const where = ['--topic', topic, '--partition', '0']
+    const [, row] = (await succeeds('kafka-transactions', ['describe-producers', ...where])).trim().split('\n')
+    const [producerId, producerEpoch] = row!.split(/\s+/)
+    const who = ['--producer-id', producerId!, '--producer-epoch', producerEpoch!, '--coordinator-epoch', '0']
+    await succeeds('kafka-transactions', ['abort', ...where, ...who])
+    deepEqual(await read(helper, topic, 1), ['kept'])
+    await producer.close()
+  })
+
+  test('ends a transaction by its id and fences its producer', async () => {
+    const topic = await newTopic(benchFor('kafka-clients'), 'terminated')
+    const producer = await TransactionalProducer.open(client())
+    await producer.begin()
+    await producer.send(topic, ['lost'])
+    await produce(helper, topic, [textRecord('key', 'kept')])
+    const { transactionalId } = producer
+    await succeeds('kafka-transactions', ['forceTerminateTransaction', '--transactionalId', transactionalId])
+    deepEqual(await read(helper, topic, 1), ['kept'])
+    await rejects(producer.end(true), ClientError)
+    await producer.close()
+  })
+
+  test('lists transactions that are older than a time, or whose ids look like something', async () => {
+    const topic = await newTopic(benchFor('kafka-clients'), 'filtered')
+    const producer = await TransactionalProducer.open(client())
+    await producer.begin()
+    await producer.send(topic, ['a'])
+    const { transactionalId } = producer
+    const list = async (...filters: string[]) => {
+      const printed = await succeeds('kafka-transactions', ['list', ...filters])
+      return printed
+        .split('\n')
+        .filter(line => line.startsWith(`${transactionalId} `) || line.startsWith(`${transactionalId}\t`)).length
+    }
+    equal(await list('--duration-filter', '1'), 1)
+    equal(await list('--duration-filter', '3600000'), 0)
+    equal(await list('--transactional-id-pattern', `${transactionalId.slice(0, -1)}.`), 1)
+    equal(await list('--transactional-id-pattern', 'another.*'), 0)
+    await producer.end(true)
+    await producer.close()
+  })
+
+  test('says that it knows no such id, and that no transaction begins at an offset', async () => {
+    const topic = await newTopic(benchFor('kafka-clients'), 'nothing')
+    await fails('kafka-transactions', ['describe', '--transactional-id', 'nobody'], /the ID could not be found/)
+    const nowhere = ['--topic', topic, '--partition', '0', '--start-offset', '0']
+    await fails('kafka-transactions', ['abort', ...nowhere], /Could not find any open transactions/)
+  })
+
   test('finds no hanging transaction where there is none', async () => {
     const topic = await newTopic(benchFor('kafka-clients'), 'hanging')
     const producer = await TransactionalProducer.open(client())
     await producer.transact(topic, ['a'], true)
-    const found = await succeeds('kafka-transactions', ['find-hanging', '--topic', topic])
-    ok(!found.includes(topic), found)
+    for (const where of [
+      ['--topic', topic],
+      ['--topic', topic, '--partition', '0'],
+      ['--broker-id', '1'],
+    ]) {
+      const found = await succeeds('kafka-transactions', ['find-hanging', ...where])
+      ok(!found.includes(topic), found)
+    }
     await producer.close()
   })
 })

@@ -1,4 +1,5 @@
 // The commands of kafkajs that are about transactions; kafkajs.mjs reads them.
+import { endingCommands } from './ending-transactions.mjs'
 import { decode } from './lines.mjs'
 
 /** `connect` makes a client for a bootstrap address. */
@@ -35,17 +36,6 @@ export function transactionCommands(connect, retry) {
       return { offsets: messages.map((_, index) => Number(sent.baseOffset) + index) }
     },
 
-    async endTransaction({ producer, commit }) {
-      const { transaction } = open.get(producer)
-      await (commit ? transaction.commit() : transaction.abort())
-      return {}
-    },
-
-    async closeTransactional({ producer }) {
-      const { made } = open.get(producer)
-      open.delete(producer)
-      await made.disconnect()
-      return {}
-    },
+    ...endingCommands(open, made => made.disconnect()),
   }
 }

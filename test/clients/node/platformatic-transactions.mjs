@@ -1,4 +1,5 @@
 // The commands of @platformatic/kafka that are about transactions; platformatic.mjs reads them.
+import { endingCommands } from './ending-transactions.mjs'
 import { decode } from './lines.mjs'
 
 export function transactionCommands(Producer, connection, acks) {
@@ -23,17 +24,6 @@ export function transactionCommands(Producer, connection, acks) {
       return { offsets: messages.map((_, index) => Number(sent.offsets[0].offset) + index) }
     },
 
-    async endTransaction({ producer, commit }) {
-      const { transaction } = open.get(producer)
-      await (commit ? transaction.commit() : transaction.abort())
-      return {}
-    },
-
-    async closeTransactional({ producer }) {
-      const { made } = open.get(producer)
-      open.delete(producer)
-      await made.close()
-      return {}
-    },
+    ...endingCommands(open, made => made.close()),
   }
 }
