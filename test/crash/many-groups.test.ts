@@ -2,7 +2,7 @@
 // thousand members in one group. Memory stays within a bound, everything is answered, and what was acknowledged is there after SIGKILL;
 // until it has been read again the answer is that it is being loaded. bench/coordinators.ts has the times.
 import { deepEqual, equal, ok } from 'node:assert/strict'
-import { afterAll, afterEach, test } from 'vitest'
+import { test } from 'vitest'
 import { ask, createTopic } from '../../bench/peers/admin.ts'
 import { RawMember } from '../../bench/peers/members.ts'
 import { tcpTransport } from '../../broker/base/transport.ts'
@@ -13,7 +13,8 @@ import { FindCoordinator } from '../../broker/protocol/messages/find-coordinator
 import { ListGroups } from '../../broker/protocol/messages/list-groups.ts'
 import { OffsetCommit } from '../../broker/protocol/messages/offset-commit.ts'
 import { OffsetFetch } from '../../broker/protocol/messages/offset-fetch.ts'
-import { newFolder, removeFolders, startBroker, tellOnFailure, type BrokerProcess } from './broker-process.ts'
+import { newFolder, type BrokerProcess } from './broker-process.ts'
+import { cleanUpAfterTests, startBroker } from './operations.ts'
 
 const GROUPS = 100_000
 const GROUPS_WITH_MEMBERS = 1_000
@@ -25,8 +26,7 @@ const MANY_GROUPS_BYTES = 560 * 1024 * 1024
 const LARGE_GROUP_BYTES = 800 * 1024 * 1024
 const TOPICS = Array.from({ length: 10 }, (_, at) => `shop.orders.events.of-region-${at}`)
 
-afterEach(tellOnFailure)
-afterAll(removeFolders)
+cleanUpAfterTests()
 
 test(`${GROUPS} groups are kept in bounded memory, answered, and all there after kill -9`, async () => {
   const dataDir = await newFolder('many-groups')

@@ -3,14 +3,15 @@
 // restart the offsets are those of some first part of what was sent, with everything that was acknowledged, and memberships go on.
 // FLOTILLA_CRASHES sets how often (default 60), FLOTILLA_SEED the moments.
 import { equal, ok } from 'node:assert/strict'
-import { afterAll, afterEach, test } from 'vitest'
+import { test } from 'vitest'
 import { ask, createTopic } from '../../bench/peers/admin.ts'
 import { tcpTransport } from '../../broker/base/transport.ts'
 import { BrokerConnection } from '../../broker/client/connection.ts'
 import { FindCoordinator } from '../../broker/protocol/messages/find-coordinator.ts'
 import { seededNumbers } from '../seeded.ts'
-import { newFolder, removeFolders, startBroker, tellOnFailure, type BrokerProcess } from './broker-process.ts'
+import { newFolder, type BrokerProcess } from './broker-process.ts'
 import { fetchOffsets, LonerLoad, MemberLoad, TransactionalLoad, type OffsetLoad } from './offset-load.ts'
+import { cleanUpAfterTests, startBroker } from './operations.ts'
 
 const crashes = Number(process.env.FLOTILLA_CRASHES ?? 60)
 const seed = Number(process.env.FLOTILLA_SEED ?? Date.now() % 1_000_000)
@@ -27,8 +28,7 @@ const SETTINGS = {
   'log.cleaner.delete.retention.ms': '500',
 }
 
-afterEach(tellOnFailure)
-afterAll(removeFolders)
+cleanUpAfterTests()
 
 test(`what was acknowledged of offsets and groups holds over ${crashes} kills (seed ${seed})`, async () => {
   const next = seededNumbers(seed)
