@@ -1,8 +1,9 @@
 // Ten million offset commits of a thousand groups, as a broker keeps them: what the log of `__consumer_offsets` takes on the disk and how long it takes
-// to load. With a cleaner that runs as it does in a broker (on), without one (off), and with one that runs when all is written, beside a
-// producer to another partition that says what it notices (later). Writes to the log itself: no protocol, no coordinator.
+// to load. With a cleaner that runs as it does in a broker (on), without one (off), and with one that runs when all is written (later), beside a
+// producer to another partition that says what it notices: in several rounds of writing, waiting and cleaning, as a disk is not the same from
+// one second to the next. Writes to the log itself: no protocol, no coordinator.
 //
-//   node bench/compaction.ts [--commits 10000000] [--groups 1000] [--partitions 10] [--cleaner on|off|later]
+//   node bench/compaction.ts [--commits 10000000] [--groups 1000] [--partitions 10] [--cleaner on|off|later] [--rounds 5]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,11 +29,13 @@ const { values: flags } = parseArgs({
     groups: { type: 'string', default: '1000' },
     partitions: { type: 'string', default: '10' },
     cleaner: { type: 'string', default: 'on' },
+    rounds: { type: 'string', default: '5' },
   },
 })
 const commits = Number(flags.commits)
 const groups = Number(flags.groups)
 const partitions = Number(flags.partitions)
+const rounds = Number(flags.rounds)
 
 const OFFSETS: Uuid = 'AAAAAAAAAAAAAAAAAAAAAg'
 const PROBE: Uuid = 'AAAAAAAAAAAAAAAAAAAAAw'
@@ -40,9 +43,11 @@ const PROBE: Uuid = 'AAAAAAAAAAAAAAAAAAAAAw'
 const OFFSETS_CONFIG: LogConfig = {
   ...UNCONFIGURED,
   cleanupPolicy: new Set(['compact'] as const),
-  segmentBytes: 100 * 1024 * 1024,
+  // What is cleaned later is cleaned in every round, and only what is sealed can be.
+  segmentBytes: (flags.cleaner === 'later' ? 10 : 100) * 1024 * 1024,
 }
 const PROBE_EVERY_MS = 5
+const QUIET_MS = 5000
 const BATCHES_IN_FLIGHT = 500
 
 function commitOf(group: number, partition: number, offset: number): RecordInit {
@@ -64,10 +69,10 @@ function append(log: PartitionLog, records: readonly RecordInit[]): Promise<void
 }
 
 /** One commit of all partitions of a group is one batch. */
-async function commitAll(log: PartitionLog, directory: () => string): Promise<void> {
+async function commitAll(log: PartitionLog, count: number, directory: () => string): Promise<void> {
   let inFlight: Promise<void>[] = []
   const startMs = systemClock.monotonic()
-  for (let done = 0; done < commits; done += partitions) {
+  for (let done = 0; done < count; done += partitions) {
     const round = Math.floor(done / (groups * partitions))
     const group = (done / partitions) % groups
     const records: RecordInit[] = []
@@ -108,10 +113,42 @@ function probe(log: PartitionLog): { stop(): Promise<number[]> } {
   }
 }
 
+const at = (times: readonly number[], share: number): number =>
+  times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0
+
 function latencies(times: readonly number[]): string {
-  const at = (share: number): string =>
-    (times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0).toFixed(1)
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`
+  const [p50, p99, max] = [0.5, 0.99, 1].map(share => at(times, share).toFixed(1))
+  return `p50 ${p50} ms, p99 ${p99} ms, max ${max} ms`
+}
+
+/** Fills the log with a part of the commits, waits, and cleans: what a producer to another partition notices of the last. */
+async function cleanInRounds(log: PartitionLog, other: PartitionLog, logs: LogDirectory): Promise<void> {
+  const p99: { quiet: number[]; busy: number[] } = { quiet: [], busy: [] }
+  for (let round = 0; round < rounds; round++) {
+    await commitAll(log, commits / rounds, () => `dirty ${logs.cleanerView().maxDirtyPercent} %`)
+    const written = mib(log.sizeBytes)
+    const waiting = probe(other)
+    await new Promise<void>(resolve => void systemClock.after(QUIET_MS, resolve))
+    const quiet = await waiting.stop()
+    const cleaning = probe(other)
+    const startMs = systemClock.monotonic()
+    await logs.runCleaner()
+    const seconds = ((systemClock.monotonic() - startMs) / 1000).toFixed(1)
+    const busy = await cleaning.stop()
+    console.log(`append to another partition, nothing else: ${latencies(quiet)}`)
+    console.log(`cleaned ${written} MiB in ${seconds} s to ${mib(log.sizeBytes)}; append beside it: ${latencies(busy)}`)
+    p99.quiet.push(at(quiet, 0.99))
+    p99.busy.push(at(busy, 0.99))
+  }
+  const [quiet, busy] = [p99.quiet, p99.busy].map(values =>
+    at(
+      values.sort((a, b) => a - b),
+      0.5,
+    ),
+  )
+  console.log(
+    `median p99 ${quiet!.toFixed(1)} ms, beside the cleaner ${busy!.toFixed(1)} ms: ${(busy! / quiet!).toFixed(2)}x`,
+  )
 }
 
 const mib = (bytes: number): string => (bytes / 1024 / 1024).toFixed(0)
@@ -159,18 +196,9 @@ try {
   })
   const log = logs.create(OFFSETS, 0, '__consumer_offsets', OFFSETS_CONFIG)
   const other = logs.create(PROBE, 0, 'probe', UNCONFIGURED)
-  await commitAll(log, () => `dirty ${logs.cleanerView().maxDirtyPercent} %`)
+  if (flags.cleaner === 'later') await cleanInRounds(log, other, logs)
+  else await commitAll(log, commits, () => `dirty ${logs.cleanerView().maxDirtyPercent} %`)
   console.log(`${commits} commits: ${mib(log.sizeBytes)} MiB`)
-  if (flags.cleaner === 'later') {
-    const quiet = probe(other)
-    await new Promise<void>(resolve => void systemClock.after(10_000, resolve))
-    console.log('append to another partition, nothing else:', latencies(await quiet.stop()))
-    const busy = probe(other)
-    const startMs = systemClock.monotonic()
-    await logs.runCleaner()
-    const seconds = ((systemClock.monotonic() - startMs) / 1000).toFixed(1)
-    console.log(`cleaned in ${seconds} s: ${mib(log.sizeBytes)} MiB; append beside it:`, latencies(await busy.stop()))
-  }
   const { records, keys, tookMs } = await load(log)
   console.log(`loaded ${records} records of ${keys} keys in ${(tookMs / 1000).toFixed(2)} s`)
   await logs.close()

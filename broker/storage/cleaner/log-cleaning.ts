@@ -168,8 +168,9 @@ class LogCleaning {
     }
   }
 
-  // A generator of the pure core, with rests where it yields.
+  // A generator of the pure core, with rests where it yields, and before it begins: small batches yield never, and there are a thousand in a piece.
   async #inTurns<T>(work: Generator<void, T, void>): Promise<T> {
+    if (this.#tools.pace.isDue) await this.#breathe()
     for (;;) {
       const step = work.next()
       if (step.done === true) return step.value

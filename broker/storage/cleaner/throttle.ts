@@ -2,8 +2,8 @@
 // long at a stretch that a produce request or a fetch would notice.
 import type { Clock } from '../../base/clock.ts'
 
-/** Work is done in turns of about this length, with a rest as long behind each: at most half of the event loop is taken. */
-const TURN_MS = 2
+/** Work is done in turns of about this length, with a rest behind each: a fifth of the event loop at most. What bench/compaction.ts says of others is in docs/storage.md. */
+const TURN_MS = 0.5
 const REST_MS = 2
 /** Bytes that were not used are kept for so long. */
 const WINDOW_MS = 300

@@ -72,6 +72,26 @@ test('max.compaction.lag.ms ends the active segment and has it cleaned, whatever
   ok(logs.cleanerView().maxCompactionDelayMs === 0)
 })
 
+test('the cleaner rests between small batches, not only when all that it has read is done', async () => {
+  const { log, logs, clock } = await setting()
+  await fill(log)
+  const { monotonic, after } = clock
+  let passedMs = 0
+  let rests = 0
+  Object.assign(clock, {
+    // Every look at the clock takes longer than a turn.
+    monotonic: () => monotonic() + passedMs++,
+    after: (delayMs: number, run: () => void) => {
+      if (delayMs !== 2) return after(delayMs, run)
+      rests++
+      setImmediate(run)
+      return { cancel: () => {} }
+    },
+  })
+  await logs.runCleaner()
+  ok(rests > 40, `${rests} rests in 40 batches that were read twice`)
+})
+
 test('a log that is not compacted is left alone', async () => {
   const { log, logs } = await setting({ cleanupPolicy: new Set(['delete'] as const) })
   await fill(log)
