@@ -42,7 +42,7 @@ import { seededNumbers } from '../../seeded.ts'
 import { created, decide, imageOf } from '../metadata/images.ts'
 import { CrashingFiles } from '../storage/crashing-files.ts'
 import { CrashingStoreDisk } from '../storage/crashing-store.ts'
-import { DATA, openDirectory, TOPIC } from '../storage/log-fixture.ts'
+import { DATA, delayedStore, openDirectory, TOPIC } from '../storage/log-fixture.ts'
 import { Power } from '../storage/power.ts'
 
 export const BROKERS = [1, 2, 3]
@@ -144,6 +144,8 @@ class Machine {
   readonly files = new CrashingFiles(this.power)
   readonly disk = new CrashingStoreDisk(this.power)
   life: Life | null = null
+  /** A commit takes some milliseconds, in which the power may go; not while a broker starts, which the script waits for. */
+  isSlow = false
 }
 
 export class ReplicationWorld {
@@ -216,12 +218,22 @@ export class ReplicationWorld {
     const { files } = machine
     await files.makeFolder(DATA)
     await files.syncFolder('/')
-    const store = await machine.disk.open()
+    const disk = await machine.disk.open()
+    machine.isSlow = false
+    const store = delayedStore(disk, method => (method === 'commit' ? this.#diskTurn(machine) : Promise.resolve()))
     const logs = await openDirectory({ store, files, clock: this.clock, limits: { producerIdExpirationMs: Infinity } })
     const life = new Life(this, brokerId, logs)
     machine.life = life
+    machine.isSlow = true
     life.brokerEpoch = this.#register(brokerId)
     life.see(this.truth, brokerId)
+  }
+
+  #diskTurn(machine: Machine): Promise<void> {
+    return new Promise(resolve => {
+      if (machine.isSlow && this.hasFaults) this.clock.after(this.below(30), resolve)
+      else resolve()
+    })
   }
 
   async crash(brokerId: number): Promise<void> {
@@ -356,6 +368,20 @@ export class ReplicationWorld {
 
   /** Whatever is below a high watermark anywhere is the same everywhere, and for ever. */
   async check(): Promise<void> {
+    let isDone = false
+    const checking = this.#compare().finally(() => {
+      isDone = true
+    })
+    // A read may have to wait for the disk.
+    for (;;) {
+      await settled()
+      if (isDone) break
+      this.clock.advance(5)
+    }
+    await checking
+  }
+
+  async #compare(): Promise<void> {
     for (const { brokerId, log, highWatermark } of this.replicas()) {
       const committed = this.committed[log.partition]!
       const values = await valuesOf(log, highWatermark)
