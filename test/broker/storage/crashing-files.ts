@@ -22,6 +22,8 @@ export class CrashingFiles implements Files {
   readonly power: Power
   /** Called before every operation. */
   fault: Fault = () => {}
+  /** How long an operation takes; it has its effect when this resolves. */
+  pace: (operation: string, path: string) => Promise<void> = () => Promise.resolve()
   freeBytes = 1e12
   totalBytes = 2e12
   #names = new Names()
@@ -147,7 +149,7 @@ export class CrashingFiles implements Files {
   // Every operation lets others go first, as the thread pool would.
   async #turn(operation: string, path: string): Promise<void> {
     const epoch = this.#epoch
-    await Promise.resolve()
+    await this.pace(operation, path)
     if (epoch !== this.#epoch) throw new PowerLoss()
     this.power.assertOn()
     this.fault(operation, path)

@@ -43,6 +43,8 @@ export class CrashingStoreDisk {
   readonly power: Power
   /** Called before every operation with its name; may throw to let it fail. */
   fault: (operation: 'commit' | 'sync' | 'read') => void = () => {}
+  /** How long an operation takes; it has its effect when this resolves. */
+  pace: (operation: 'commit' | 'sync' | 'read') => Promise<void> = () => Promise.resolve()
   #durable = openMemoryStore()
   #unsynced: (readonly Operation[])[] = []
   #opened: CrashingStore | null = null
@@ -51,7 +53,7 @@ export class CrashingStoreDisk {
     this.power = power
   }
 
-  /** A store with what is on the disk. One at a time. */
+  /** A store with what is on the disk and, unless the power went, what was committed since. One at a time. */
   async open(): Promise<Store> {
     this.power.assertOn()
     assert(this.#opened === null || this.#opened.isClosed, 'a store is open once')
@@ -59,6 +61,7 @@ export class CrashingStoreDisk {
     const batch = live.batch()
     for (const { key, value } of await this.#durable.scan(EVERYTHING)) batch.put(key, value)
     await live.commit(batch, { sync: true })
+    for (const operations of this.#unsynced) await apply(operations, live)
     this.#opened = new CrashingStore(live, this)
     return this.#opened
   }
@@ -70,6 +73,12 @@ export class CrashingStoreDisk {
     const kept = chance === undefined ? 0 : Math.floor(chance() * (this.#unsynced.length + 1))
     for (const operations of this.#unsynced.slice(0, kept)) await apply(operations, this.#durable)
     this.#unsynced = []
+  }
+
+  /** The process is gone, and the machine is not: what was committed is there for the next one, and not on the disk yet. */
+  kill(): void {
+    this.#opened?.die()
+    this.#opened = null
   }
 
   committed(operations: readonly Operation[]): void {
@@ -162,7 +171,7 @@ class CrashingStore implements Store {
 
   async #start(operation: 'commit' | 'sync' | 'read'): Promise<void> {
     if (this.isClosed && operation === 'read') throw new StorageError('the store is closed')
-    await Promise.resolve()
+    await this.#disk.pace(operation)
     if (this.#isDead) throw new PowerLoss()
     this.#disk.power.assertOn()
     if (this.#failure !== null) throw new StorageError('the store has failed', { cause: this.#failure })

@@ -2,7 +2,7 @@
 // They take their time, refuse now and then, and remember everything, so that the invariants can be checked at the end.
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import type { EndTransaction, MarkerWriter, TransactionGate } from '../../../broker/replication/transactions.ts'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../dice.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 
 export type Written =

@@ -9,7 +9,7 @@ import { Shard } from '../../../broker/coordinator/shard.ts'
 import type { Journal } from '../../../broker/machine/journal.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
 import type { MarkerWriter } from '../../../broker/replication/transactions.ts'
-import { Dice } from './dice.ts'
+import { Dice } from '../dice.ts'
 import { SimulatedPartitions } from './partitions.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
