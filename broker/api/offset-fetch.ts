@@ -2,6 +2,8 @@
 // - Nothing stored, or no such group: offset -1 without an error. requireStable (v7, KIP-447): UNSTABLE_OFFSET_COMMIT while an open
 //   transaction has an offset of the partition.
 // - An error of the coordinator is the group's from v8, the answer's in v2-7, and each partition's in v1.
+// - A group or a partition that is named again is answered with INVALID_REQUEST: an answer is never larger than what is stored. Kafka
+//   answers as often as it is asked.
 // - v10 has ids for names: UNKNOWN_TOPIC_ID; of all partitions those are left out whose topic is gone.
 import type { FetchedOffset } from '../coordinator/group/offsets.ts'
 import { ErrorCode } from '../protocol/errors.ts'
@@ -26,7 +28,13 @@ export const offsetFetch = handler(OffsetFetch, async (request, context, { apiVe
   const { requireStable } = request
   const hasIds = apiVersion >= FIRST_VERSION_WITH_TOPIC_IDS
   if (apiVersion >= FIRST_VERSION_WITH_GROUPS) {
-    const groups = request.groups.map(asked => fetchGroup(asked, requireStable, hasIds, context))
+    const seen = new Set<string>()
+    const groups = request.groups.map(async asked => {
+      const { groupId } = asked
+      if (seen.has(groupId)) return { groupId, topics: [], errorCode: ErrorCode.INVALID_REQUEST }
+      seen.add(groupId)
+      return fetchGroup(asked, requireStable, hasIds, context)
+    })
     return { topics: [], groups: await Promise.all(groups) }
   }
   const topics = request.topics?.map(topic => ({ ...topic, topicId: '' })) ?? null
@@ -62,17 +70,29 @@ async function fetchGroup(
   const offsets = await context.groups.fetchOffsets(groupId, partitions, requireStable)
   if (typeof offsets === 'number') return { groupId, topics: [], errorCode: offsets }
   let next = 0
+  const answered = new Map<string, Set<number>>()
   return {
     groupId,
     topics: topics.map(({ name, topicId, partitionIndexes }, at) => ({
       name,
       topicId,
-      partitions: partitionIndexes.map(partition =>
-        names[at] === null ? without(partition, ErrorCode.UNKNOWN_TOPIC_ID) : described(offsets[next++]!),
-      ),
+      partitions: partitionIndexes.map(partition => {
+        const topic = names[at]!
+        if (topic === null) return without(partition, ErrorCode.UNKNOWN_TOPIC_ID)
+        const offset = described(offsets[next++]!)
+        return isFirst(answered, topic, partition) ? offset : without(partition, ErrorCode.INVALID_REQUEST)
+      }),
     })),
     errorCode: ErrorCode.NONE,
   }
+}
+
+function isFirst(answered: Map<string, Set<number>>, topic: string, partition: number): boolean {
+  const partitions = answered.get(topic)
+  if (partitions === undefined) answered.set(topic, new Set([partition]))
+  else if (partitions.has(partition)) return false
+  else partitions.add(partition)
+  return true
 }
 
 async function fetchAll(

@@ -218,6 +218,18 @@ describe('kafka-consumer-groups', { timeout }, () => {
     await haveCommitted(helper, group, otherTopic, [6])
   })
 
+  test('resets offsets of several groups, and shows what a reset of all would do', async () => {
+    const some = [await emptyGroup(), await emptyGroup()]
+    const named = some.flatMap(group => ['--group', group])
+    await groups('--reset-offsets', ...named, '--to-offset', '3', '--topic', topic, '--execute')
+    for (const group of some) await haveCommitted(helper, group, topic, [3, 3])
+    const shown = await groups('--reset-offsets', '--all-groups', '--to-latest', '--topic', `${topic}:1`, '--dry-run')
+    for (const group of some) {
+      deepEqual(rows(shown, group), [[group, topic, '1', String(RECORDS)]])
+      await haveCommitted(helper, group, topic, [3, 3])
+    }
+  })
+
   test('makes a group by resetting offsets that nobody has committed', async () => {
     const group = topicName('made')
     await groups('--reset-offsets', '--group', group, '--to-offset', '2', '--topic', topic, '--execute')
