@@ -7,16 +7,13 @@ import type { Api, RequestInit, ResponseOf } from '../../../broker/protocol/sche
 import type { SimulatedProcess } from './process.ts'
 import type { Client, World } from './world.ts'
 
-export const REQUEST_TIMEOUT_MS = 5000
+const REQUEST_TIMEOUT_MS = 5000
 const CONNECT_TIMEOUT_MS = 3000
 
-/** No answer came: what was asked may have been done, unless it was not sent. */
+/** No answer came: what was asked may have been done. */
 export class NoAnswer extends Error {
-  readonly wasSent: boolean
-
-  constructor(wasSent: boolean, cause: unknown) {
-    super(wasSent ? 'no answer' : 'not sent', { cause })
-    this.wasSent = wasSent
+  constructor(cause: unknown) {
+    super('no answer', { cause })
   }
 }
 
@@ -25,7 +22,7 @@ export type KnownTopic = {
   readonly topicId: string
   readonly errorCode: number
   /** By partition: the node that leads, -1 when nobody does. */
-  readonly leaders: ReadonlyMap<number, { readonly nodeId: number; readonly leaderEpoch: number }>
+  readonly leaders: ReadonlyMap<number, number>
 }
 
 type Kept = { opening: Promise<BrokerConnection> | null; open: BrokerConnection | null }
@@ -54,10 +51,6 @@ export class ClusterClient {
     return this.process.sleep(delayMs)
   }
 
-  nodeIds(): number[] {
-    return [...this.#nodes.keys()]
-  }
-
   /** Asks one node; null: any. Rejects with NoAnswer. */
   async ask<A extends Api>(
     nodeId: number | null,
@@ -71,7 +64,7 @@ export class ClusterClient {
     try {
       connection = await this.#connection(address)
     } catch (cause) {
-      throw new NoAnswer(false, cause)
+      throw new NoAnswer(cause)
     }
     let timer: { cancel(): void } | null = null
     const timedOut = new Promise<never>((_, reject) => {
@@ -83,7 +76,7 @@ export class ClusterClient {
     try {
       return await Promise.race([connection.request(api, version, body), timedOut])
     } catch (cause) {
-      throw new NoAnswer(true, cause)
+      throw new NoAnswer(cause)
     } finally {
       timer!.cancel()
     }
@@ -102,16 +95,13 @@ export class ClusterClient {
       name: name ?? '',
       topicId,
       errorCode,
-      leaders: new Map(
-        partitions.map(({ partitionIndex, leaderId, leaderEpoch }) => [
-          partitionIndex,
-          { nodeId: leaderId, leaderEpoch },
-        ]),
-      ),
+      leaders: new Map(partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId])),
     }))
   }
 
+  /** The process is gone. */
   close(): void {
+    this.process.end()
     for (const { open } of this.#kept.values()) open?.close()
     this.#kept.clear()
   }

@@ -25,7 +25,8 @@ export class Consumer {
   readonly #history: History
   readonly #options: ConsumerOptions
   #positions: number[]
-  #leaders: ReadonlyMap<number, { readonly nodeId: number }> = new Map()
+  #leaders: ReadonlyMap<number, number> = new Map()
+  /** The topic is deleted: nothing more is to be had. */
   isGone = false
 
   constructor(world: World, name: string, history: History, options: ConsumerOptions) {
@@ -35,12 +36,6 @@ export class Consumer {
     this.#options = options
     this.#positions = Array.from({ length: options.partitions }, () => 0)
     world.let(this.#live())
-  }
-
-  close(): void {
-    this.isGone = true
-    this.#client.process.end()
-    this.#client.close()
   }
 
   /** Everything that was acknowledged has been read. */
@@ -64,7 +59,7 @@ export class Consumer {
     while (!this.isGone) {
       try {
         if (this.#leaders.size === 0) await this.#look()
-        const nodes = new Set([...this.#leaders.values()].map(({ nodeId }) => nodeId).filter(nodeId => nodeId >= 0))
+        const nodes = new Set([...this.#leaders.values()].filter(nodeId => nodeId >= 0))
         await Promise.all([...nodes].map(nodeId => this.#fetch(nodeId)))
         if (nodes.size === 0) this.#leaders = new Map()
       } catch (error) {
@@ -74,6 +69,7 @@ export class Consumer {
       await this.#client.sleep(this.#world.dice.spread(5, 300))
       if (this.#world.dice.fails(0.002)) this.rewind()
     }
+    this.#client.close()
   }
 
   async #look(): Promise<void> {
@@ -86,9 +82,7 @@ export class Consumer {
   async #fetch(nodeId: number): Promise<void> {
     const { topicId } = this.#options
     const positions = this.#positions
-    const partitions = [...this.#leaders]
-      .filter(([, leader]) => leader.nodeId === nodeId)
-      .map(([partition]) => partition)
+    const partitions = [...this.#leaders].filter(([, leader]) => leader === nodeId).map(([partition]) => partition)
     const body = {
       maxWaitMs: MAX_WAIT_MS,
       minBytes: 1,
@@ -143,11 +137,15 @@ export class Consumer {
     }
   }
 
-  /** What it has read since `rewind`, by partition. */
-  wholes(): string[][] {
-    return this.#positions.map((end, partition) => {
-      const { read } = this.#history.partition(this.#options.topicId, partition)
-      return Array.from({ length: end }, (_, offset) => read.get(offset)!)
-    })
+  /** When it has read everything since `rewind`: all that must be there is there, once and in order. */
+  check(): void {
+    if (this.isGone) return
+    for (const [partition, end] of this.#positions.entries()) {
+      const place = this.#history.partition(this.#options.topicId, partition)
+      this.#history.checkWhole(
+        place,
+        Array.from({ length: end }, (_, offset) => place.read.get(offset)!),
+      )
+    }
   }
 }

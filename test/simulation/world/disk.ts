@@ -26,21 +26,13 @@ export class Disk {
   readonly #scheduler: Scheduler
   readonly #dice: Dice
   readonly #pending = new Set<Pending>()
-  #files!: CrashingFiles
-  #store!: CrashingStoreDisk
+  readonly #files = new CrashingFiles()
+  readonly #store = new CrashingStoreDisk()
   #hasStore = false
 
   constructor(scheduler: Scheduler, dice: Dice) {
     this.#scheduler = scheduler
     this.#dice = dice
-    this.replace()
-  }
-
-  /** Another disk, an empty one. */
-  replace(): void {
-    this.#files = new CrashingFiles()
-    this.#store = new CrashingStoreDisk()
-    this.#hasStore = false
     this.#files.pace = operation => this.#pace(operation)
     this.#store.pace = operation => this.#pace(operation)
     this.#files.fault = (operation, path) => this.#fault(operation, path)

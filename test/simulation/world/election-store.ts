@@ -15,8 +15,6 @@ const LATEST_MS = 90_000
 
 export class ElectionStore {
   record: ElectionRecord
-  /** Every record there was, in order. */
-  readonly history: ElectionRecord[]
   /** By how much everything takes longer than usual. */
   slowness = 1
   /** Nobody reaches it. */
@@ -31,7 +29,6 @@ export class ElectionStore {
     this.#scheduler = scheduler
     this.#dice = dice
     this.record = birthRecord(clusterId)
-    this.history = [this.record]
   }
 
   mend(): void {
@@ -52,7 +49,6 @@ export class ElectionStore {
   #swap(expected: ElectionRecord, next: ElectionRecord): boolean {
     if (!isSameRecord(this.record, expected)) return false
     this.record = next
-    this.history.push(next)
     this.#scheduler.note(next.version)
     for (const tell of this.#watchers) tell()
     return true

@@ -14,7 +14,6 @@ export type FaultKind =
   | 'failing sync'
   | 'nearly full'
   | 'full'
-  | 'another disk'
   | 'cut'
   | 'one-way cut'
   | 'isolation'
@@ -120,10 +119,6 @@ export class Faults {
     full: ({ disk }) => {
       disk.isFull = true
       this.#later(10, 20_000, () => disk.mend())
-    },
-    'another disk': machine => {
-      machine.kill()
-      machine.disk.replace()
     },
     cut: machine => this.#cut(machine.host, this.#other(machine.host), true),
     'one-way cut': machine => {

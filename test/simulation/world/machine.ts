@@ -24,7 +24,6 @@ export class Machine {
   /** Its log directory has failed: only another process can use it. */
   hasFailed = false
   starts = 0
-  #isStarting = false
 
   constructor(world: World, { nodeId, settings = {} }: MachineOptions) {
     this.world = world
@@ -48,10 +47,6 @@ export class Machine {
     return this.process?.isAlive ?? false
   }
 
-  get isServing(): boolean {
-    return this.broker !== null && !this.hasFailed
-  }
-
   /** Starts a broker; when that fails as it may (a sick disk, an election store that is away), the process ends. */
   start(): void {
     if (this.isRunning || !this.host.isUp) return
@@ -60,7 +55,6 @@ export class Machine {
     const process = new SimulatedProcess(`${host.name}#${++this.starts}`, scheduler, dice, this.wall)
     this.process = process
     this.hasFailed = false
-    this.#isStarting = true
     const { isHostile } = world
     world.trace(process.name, 'starts')
     const starting = startBroker({
@@ -83,7 +77,6 @@ export class Machine {
 
   #onStarted(process: SimulatedProcess, broker: Broker): void {
     if (process !== this.process || !process.isAlive) return
-    this.#isStarting = false
     this.broker = broker
     this.world.trace(process.name, 'serves')
     void broker.failed.then(error => {
@@ -94,7 +87,6 @@ export class Machine {
   }
 
   #onFailedStart(process: SimulatedProcess, error: unknown, mayFail: boolean): void {
-    this.#isStarting = false
     this.world.trace(process.name, `could not start: ${String(error)}`)
     const isExpected = error instanceof UserError || isDiskError(error)
     if (!isExpected || !mayFail) {
@@ -153,17 +145,12 @@ export class Machine {
     this.process.resume()
   }
 
-  get isStarting(): boolean {
-    return this.#isStarting && this.isRunning
-  }
-
   #end(process: SimulatedProcess): void {
     if (!process.isAlive) return
     if (this.host.isUp) this.disk.kill()
     process.end()
     if (process !== this.process) return
     this.broker = null
-    this.#isStarting = false
     this.world.scheduler.note(this.nodeId)
   }
 }

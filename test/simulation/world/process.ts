@@ -14,18 +14,16 @@ export const BEGIN_MS = 1_700_000_000_000
 export class SimulatedProcess {
   readonly name: string
   readonly clock: Clock
-  readonly dice: Dice
   isAlive = true
   /** Called at its end, however it comes. */
   readonly onEnd = new Set<() => void>()
-  /** Timers that wait: a process that collects them leaks. */
-  timers = 0
+  readonly #dice: Dice
   readonly #scheduler: Scheduler
   #waiting: (() => void)[] | null = null
 
   constructor(name: string, scheduler: Scheduler, dice: Dice, wall: WallClock = { offsetMs: 0 }) {
     this.name = name
-    this.dice = dice
+    this.#dice = dice
     this.#scheduler = scheduler
     const startMs = scheduler.nowMs
     this.clock = {
@@ -89,22 +87,16 @@ export class SimulatedProcess {
   // As Node's: never sooner than a millisecond, and late by a little.
   #after(delayMs: number, run: () => void): Timer {
     if (!this.isAlive) return { cancel: () => {} }
-    this.timers++
-    let isDone = false
-    const finish = (): boolean => {
-      if (isDone) return false
-      isDone = true
-      this.timers--
-      return true
-    }
-    const event = this.#scheduler.after(Math.max(1, delayMs) + this.dice.next() * 0.2, () =>
+    let isCancelled = false
+    const event = this.#scheduler.after(Math.max(1, delayMs) + this.#dice.next() * 0.2, () =>
       this.enter(() => {
-        if (finish()) run()
+        if (!isCancelled) run()
       }),
     )
     return {
       cancel: () => {
-        if (finish()) this.#scheduler.cancel(event)
+        isCancelled = true
+        this.#scheduler.cancel(event)
       },
     }
   }

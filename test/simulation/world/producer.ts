@@ -15,7 +15,6 @@ export type ProducerOptions = {
   readonly topicId: string
   readonly partitions: number
   readonly isIdempotent: boolean
-  readonly acks: 1 | -1
   /** Milliseconds between two batches of a partition, about. */
   readonly intervalMs: number
 }
@@ -60,7 +59,7 @@ export class Producer {
   #identity = NOBODY
   #life = 0
   #queues: Queue[] = []
-  #leaders: ReadonlyMap<number, { readonly nodeId: number }> = new Map()
+  #leaders: ReadonlyMap<number, number> = new Map()
   #isOver = false
   /** The topic is deleted: nothing more is to be had. */
   isGone = false
@@ -84,13 +83,8 @@ export class Producer {
     return this.isGone || this.#queues.every(({ batches }) => batches.length === 0)
   }
 
-  close(): void {
-    this.#client.process.end()
-    this.#client.close()
-  }
-
-  /** As if it was killed and started again: what is under way is without an outcome. */
-  restart(): void {
+  // As if it was killed and started again: what is under way is without an outcome.
+  #restart(): void {
     for (const { batches } of this.#queues) {
       for (const { sent } of batches) for (const record of sent) record.state = 'unknown'
     }
@@ -157,9 +151,10 @@ export class Producer {
         continue
       }
       if (this.#life !== life || (this.options.isIdempotent && this.#identity.producerId < 0)) continue
-      if (this.#gaveUp()) this.restart()
+      if (this.#gaveUp()) this.#restart()
       else this.#sendAll()
     }
+    this.#client.close()
   }
 
   #gaveUp(): boolean {
@@ -193,7 +188,7 @@ export class Producer {
       queue.mustDrain = false
       const batch = queue.batches.find(({ isInFlight }) => !isInFlight)
       if (batch === undefined || queue.inFlight >= MAX_IN_FLIGHT) continue
-      const nodeId = this.#leaders.get(queue.partition)?.nodeId ?? -1
+      const nodeId = this.#leaders.get(queue.partition) ?? -1
       if (nodeId < 0) {
         this.#leaders = new Map()
         continue
@@ -210,10 +205,10 @@ export class Producer {
       batch.attempts++
       queue.inFlight++
     }
-    const { acks, topicId } = this.options
+    const { topicId } = this.options
     const body = {
       transactionalId: null,
-      acks,
+      acks: -1,
       timeoutMs: 3000,
       topicData: [
         {

@@ -31,15 +31,6 @@ export class Scheduler {
     if (++this.#cancelled > 1000 && this.#cancelled > this.#heap.length / 2) this.#sweep()
   }
 
-  sleep(delayMs: number): Promise<void> {
-    return new Promise(resolve => void this.after(delayMs, resolve))
-  }
-
-  /** Events that wait. */
-  get waiting(): number {
-    return this.#heap.length - this.#cancelled
-  }
-
   /** Ends the run with an error: something is wrong that nobody can be told. */
   fail(cause: unknown): void {
     this.#failure ??= { cause }

@@ -8,7 +8,7 @@ import { Network } from './network.ts'
 import { SimulatedProcess } from './process.ts'
 import { Scheduler } from './scheduler.ts'
 
-export const CLUSTER_ID = 'c2ltdWxhdGVkLXdvcmxkLQ'
+const CLUSTER_ID = 'c2ltdWxhdGVkLXdvcmxkLQ'
 
 const TRACE_LINES = 4000
 
