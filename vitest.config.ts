@@ -10,6 +10,7 @@ export default defineConfig({
   test: {
     projects: [
       project('unit', ['test/{broker,contract,protocol,local,operator}/**/*.test.ts', 'test/*.test.ts'], 120_000),
+      project('model', ['test/model/**/*.test.ts'], 1_800_000),
       project('simulation', ['test/simulation/**/*.test.ts'], 1_800_000),
       project('crash', ['test/crash/**/*.test.ts'], 1_800_000, false),
       project('clients', ['test/clients/**/*.test.ts'], 1_800_000, false),
