@@ -76,13 +76,13 @@ export class Faults {
     const { scheduler, dice } = this.#world
     scheduler.after(dice.spread(0.1, 3) * this.#options.everyMs, () => {
       if (!this.#world.isHostile) return
-      this.#happen(dice.of(this.#options.kinds))
+      this.happen(dice.of(this.#options.kinds))
       this.#next()
     })
   }
 
   /** One fault, at once. */
-  #happen(kind: FaultKind): void {
+  happen(kind: FaultKind): void {
     const { dice, machines, trace } = this.#world
     const machine = dice.of(machines)
     this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1)

@@ -75,7 +75,7 @@ async function live(world: World, hostileMs: number): Promise<Life> {
   const machine = world.addMachine({ nodeId: 1, settings: { 'offsets.topic.num.partitions': '2' } })
   machine.start()
   const faults = new Faults(world, { everyMs: 2500, kinds: KINDS })
-  const clients = new Clients(world, history)
+  const clients = new Clients(world, history, faults)
   world.let(clients.live())
   await world.run(hostileMs)
   faults.calm()
@@ -101,10 +101,12 @@ class Clients {
   isOver = false
   readonly #world: World
   readonly #history: History
+  readonly #faults: Faults
 
-  constructor(world: World, history: History) {
+  constructor(world: World, history: History, faults: Faults) {
     this.#world = world
     this.#history = history
+    this.#faults = faults
     this.admin = new Admin(world, history)
   }
 
@@ -114,11 +116,21 @@ class Clients {
     await this.#use('long', 3, [true, false])
     for (let number = 0; world.isHostile; number++) {
       const name = `short-${number % 2}`
-      if (this.admin.topics.has(name)) await this.admin.deleteTopic(name)
+      if (this.admin.topics.has(name)) {
+        await this.admin.deleteTopic(name)
+        this.#strike()
+      }
       await this.#use(name, 2, [world.dice.chance(0.5)])
+      this.#strike()
       await this.admin.client.sleep(world.dice.spread(300, 10_000))
     }
     this.isOver = true
+  }
+
+  // What was answered this very moment is the likeliest to be lost.
+  #strike(): void {
+    const { dice, isHostile } = this.#world
+    if (isHostile && dice.chance(0.3)) this.#faults.happen(dice.of(['kill', 'power']))
   }
 
   // Segments are small, so that several are sealed.
