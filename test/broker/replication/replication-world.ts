@@ -2,21 +2,14 @@
 // a script over the real decide functions; views of the metadata, fetches and requests to the controller are delayed, lost or answered in
 // vain. Everything follows from the seed.
 import { equal } from 'node:assert/strict'
-import type { Context } from '../../../broker/api/context.ts'
 import { fetch as fetchHandler } from '../../../broker/api/fetch.ts'
-import { FetchSessions } from '../../../broker/api/fetch-session.ts'
 import type { Call } from '../../../broker/api/handler.ts'
-import type { Clock } from '../../../broker/base/clock.ts'
-import { silentLogger } from '../../../broker/base/log.ts'
 import { ConnectionLost } from '../../../broker/client/connection.ts'
 import type { ControllerChannel } from '../../../broker/client/controller-channel.ts'
-import type { Peers } from '../../../broker/client/peers.ts'
-import { parseBrokerConfig } from '../../../broker/config/broker-config.ts'
-import { topicConfig } from '../../../broker/config/topic-config.ts'
-import { alterPartitions, mayJoin } from '../../../broker/metadata/alter-partition.ts'
+import { alterPartitions } from '../../../broker/metadata/alter-partition.ts'
 import { registerBroker, setFenced } from '../../../broker/metadata/brokers.ts'
 import { electLeaders, ElectionType } from '../../../broker/metadata/elections.ts'
-import { emptyImage, type MetadataImage } from '../../../broker/metadata/image.ts'
+import { type MetadataImage } from '../../../broker/metadata/image.ts'
 import type { MetadataRecord } from '../../../broker/metadata/records.ts'
 import { decodeRequest, decodeResponse } from '../../../broker/protocol/compile.ts'
 import { ErrorCode } from '../../../broker/protocol/errors.ts'
@@ -32,125 +25,20 @@ import type { Api, RequestInit, RequestOf, ResponseOf } from '../../../broker/pr
 import { buildBatch } from '../../../broker/records/batch.ts'
 import { eachBatch, sizeOf } from '../../../broker/records/batch.ts'
 import { readRecords } from '../../../broker/records/record.ts'
-import { Fetchers } from '../../../broker/replication/fetchers.ts'
-import { IsrChanges } from '../../../broker/replication/isr-changes.ts'
-import { Replicas } from '../../../broker/replication/replicas.ts'
-import type { LogDirectory } from '../../../broker/storage/log-directory.ts'
 import type { PartitionLog } from '../../../broker/storage/partition-log.ts'
 import { manualClock, type ManualClock } from '../../manual-clock.ts'
 import { seededNumbers } from '../../seeded.ts'
 import { created, decide, imageOf } from '../metadata/images.ts'
-import { CrashingFiles } from '../storage/crashing-files.ts'
-import { CrashingStoreDisk } from '../storage/crashing-store.ts'
 import { DATA, delayedStore, openDirectory, TOPIC } from '../storage/log-fixture.ts'
-import { Power } from '../storage/power.ts'
+import { Life, Machine } from './replica-machine.ts'
 
 export const BROKERS = [1, 2, 3]
 const PARTITIONS = 2
 const TOPIC_ID = TOPIC
-const MAX_LAG_MS = 2000
-const config = brokerConfig()
-
-type Dice = () => number
-
-function brokerConfig() {
-  const parsed = parseBrokerConfig(new Map([['node.id', '1']]))
-  if ('errors' in parsed) throw new Error(parsed.errors.join())
-  return parsed.config
-}
-
-/** One process of a broker, until its power goes. */
-class Life {
-  readonly clock: Clock
-  readonly replicas: Replicas
-  readonly fetchers: Fetchers
-  readonly isrChanges: IsrChanges
-  readonly context: Context
-  readonly logs: LogDirectory
-  image: MetadataImage = emptyImage
-  brokerEpoch: number | null = null
-  isDead = false
-
-  constructor(world: ReplicationWorld, brokerId: number, logs: LogDirectory) {
-    const random = { next: world.dice, bytes: (size: number) => Buffer.alloc(size, 1) }
-    this.logs = logs
-    this.clock = {
-      now: () => world.clock.now(),
-      monotonic: () => world.clock.monotonic(),
-      after: (delayMs, run) => world.clock.after(delayMs, () => void (this.isDead || run())),
-    }
-    const { clock } = this
-    const log = silentLogger
-    this.replicas = new Replicas({
-      clock,
-      log,
-      brokerId,
-      logs,
-      topicConfig: topic => topicConfig(topic.configs, config),
-    })
-    const brokerEpoch = () => this.brokerEpoch
-    const limits = {
-      maxWaitMs: 500,
-      minBytes: 1,
-      maxBytes: 4000,
-      partitionMaxBytes: 1000,
-      backoffMs: 1000,
-      timeoutMs: 1000,
-    }
-    const peers = { to: (leaderId: number) => world.peer(this, leaderId) } as unknown as Peers
-    this.fetchers = new Fetchers(peers, { clock, random, log, brokerId, brokerEpoch, limits })
-    this.isrChanges = new IsrChanges({
-      clock,
-      random,
-      log,
-      channel: world.channel(this),
-      brokerId,
-      brokerEpoch,
-      maxLagMs: MAX_LAG_MS,
-      mayJoin: (id, epoch) => mayJoin(this.image, { brokerId: id, brokerEpoch: epoch }),
-      leaders: () => this.replicas.leaders(),
-    })
-    this.replicas.replicate({ fetchers: this.fetchers, onIsrDue: this.isrChanges.consider })
-    const quotas = { maxFetchBytes: () => 1e9, mayFetch: () => true }
-    const fetchSessions = new FetchSessions({ clock, random, maxSessions: 100 })
-    const parts = { clock, random, log, config, brokerId, replicas: this.replicas, fetchSessions, quotas }
-    this.context = { ...parts, image: () => this.image } as unknown as Context
-  }
-
-  /** The newest metadata, or some that this broker has not seen yet. C1: nothing before its own registration. */
-  see(image: MetadataImage, brokerId: number): void {
-    if (this.brokerEpoch === null || image.version <= this.image.version) return
-    const known = image.brokers.get(brokerId)?.brokerEpoch ?? -1
-    if (known < this.brokerEpoch) return
-    this.image = image
-    const delta = {
-      changedTopics: new Set([TOPIC_ID]),
-      deletedTopics: new Map(),
-      changedBrokers: new Set<number>(),
-      changedBrokerConfigs: new Set<string>(),
-    }
-    this.replicas.apply(delta, image)
-  }
-
-  die(): void {
-    this.isDead = true
-    this.fetchers.close()
-    this.isrChanges.close()
-  }
-}
-
-class Machine {
-  readonly power = new Power()
-  readonly files = new CrashingFiles(this.power)
-  readonly disk = new CrashingStoreDisk(this.power)
-  life: Life | null = null
-  /** A commit takes some milliseconds, in which the power may go; not while a broker starts, which the script waits for. */
-  isSlow = false
-}
 
 export class ReplicationWorld {
   readonly clock: ManualClock = manualClock()
-  readonly dice: Dice
+  readonly dice: () => number
   readonly machines = new Map(BROKERS.map(id => [id, new Machine()]))
   /** What the controller knows. */
   truth: MetadataImage
