@@ -2,10 +2,11 @@
 // adds partitions (one of them is an older client), writes, asks for the end, is answered, and a few milliseconds later, while markers are being written. Afterwards every transaction is all
 // or nothing, what was answered holds, and nothing holds readers up. FLOTILLA_CRASHES sets how often (default 60), FLOTILLA_SEED the moments.
 import { ok } from 'node:assert/strict'
-import { afterAll, afterEach, test } from 'vitest'
+import { test } from 'vitest'
 import { createTopic } from '../../bench/peers/admin.ts'
 import { seededNumbers } from '../seeded.ts'
-import { newFolder, removeFolders, startBroker, tellOnFailure } from './broker-process.ts'
+import { newFolder } from './broker-process.ts'
+import { cleanUpAfterTests, startBroker } from './operations.ts'
 import { findCoordinator, readCommitted, TransactionLoad, verify, type Step } from './transaction-load.ts'
 
 const crashes = Number(process.env.FLOTILLA_CRASHES ?? 60)
@@ -16,8 +17,7 @@ const PRODUCERS = 3
 const STEPS: readonly Step[] = ['starts', 'started', 'adds', 'added', 'writes', 'wrote', 'ends', 'ended']
 const SETTINGS = { 'transaction.state.log.num.partitions': '3', 'log.segment.bytes': '4000000' }
 
-afterEach(tellOnFailure)
-afterAll(removeFolders)
+cleanUpAfterTests()
 
 test(`transactions are all or nothing over ${crashes} kills at their every step (seed ${seed})`, async () => {
   const next = seededNumbers(seed)
