@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Comparison } from './peers/comparison.ts'
 import { coordination, prepare } from './peers/coordination.ts'
+import { measureLargeGroup } from './peers/large-group.ts'
 import { measureManyOffsets } from './peers/many-offsets.ts'
 import { startSystem, type System, type SystemName } from './peers/systems.ts'
 
@@ -41,6 +42,9 @@ try {
       }
     }
     for (const system of systems.values()) await system.stop()
+  }
+  if ('large group'.includes(flags.only)) {
+    comparison.note('flotilla', await measureLargeGroup(join(folder, 'large')))
   }
   if ('many offsets'.includes(flags.only)) {
     for (const name of NAMES) comparison.note(name, await measureManyOffsets(name, join(folder, 'many')))

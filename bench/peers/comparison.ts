@@ -24,9 +24,12 @@ export class Comparison {
   /** In Markdown: the median, and the lowest and highest. */
   table(): string {
     const rows = [...this.#rows].map(([name, { unit, isBetter, values }]) => {
-      const ratio = median(values.flotilla) / median(values.kafka)
-      const cell = (of: readonly number[]): string => `${median(of).toFixed(1)} (${spread(of)}) ${unit}`
-      return `| ${name} | ${cell(values.flotilla)} | ${cell(values.kafka)} | ${ratio.toFixed(2)}x | ${isBetter} |`
+      const cell = (of: readonly number[]): string =>
+        of.length === 0 ? '-' : `${median(of).toFixed(1)} (${spread(of)}) ${unit}`
+      // Not everything can be asked of both.
+      const isOfOne = values.kafka.length === 0 || values.flotilla.length === 0
+      const ratio = isOfOne ? '-' : `${(median(values.flotilla) / median(values.kafka)).toFixed(2)}x`
+      return `| ${name} | ${cell(values.flotilla)} | ${cell(values.kafka)} | ${ratio} | ${isBetter} |`
     })
     return ['| what | Flotilla | Apache Kafka | ratio | better |', '|---|---|---|---|---|', ...rows].join('\n')
   }
@@ -41,7 +44,7 @@ export class Comparison {
     await writeFile(join(results, `${name}.json`), JSON.stringify({ commit, machine, rounds, rows }, null, 2) + '\n')
     await writeFile(
       join(results, `${name}.md`),
-      `# ${title}\n\n${machine}; commit ${commit}; medians of ${rounds} rounds (lowest..highest).\n\n${this.table()}\n`,
+      `# ${title}\n\n${machine}; commit ${commit}; medians of ${rounds} rounds (lowest..highest), or of one where a system of its own was needed.\n\n${this.table()}\n`,
     )
   }
 }
